@@ -1,0 +1,1 @@
+//! Explorers, checkers of histories, the harness, and the `sextant` command.

@@ -1,0 +1,2 @@
+//! The `sextant` command.
+fn main() {}
