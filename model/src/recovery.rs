@@ -1,0 +1,177 @@
+//! Crash recovery of a volume, steps R0 to R4 (protocol §4).
+//!
+//! R0, the new volume epoch, is the metadata service's ([`crate::metadata`]). Here: R1 collects the answers to FENCE_READ,
+//! R2 decides where the log ends and what is annulled, R3 installs that on a write quorum with the kept prefix written
+//! back, and the quorum opens the volume (R4). A crash anywhere starts again at R0 with a higher epoch.
+
+use crate::logset::{LogSet, Range, RangeList};
+use crate::rules::Rules;
+use crate::segment::Answer;
+use crate::types::{Epoch, Lsn, SegmentId, SegmentSet};
+use serde::{Deserialize, Serialize};
+
+/// R1: the answers heard so far, by segment.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Reading<L: LogSet, const N: usize> {
+    answers: [Option<Answer<L>>; N],
+}
+
+/// R2: where the volume's log ends and what the new epoch annuls.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(bound = "")]
+pub struct Decision<L: LogSet> {
+    pub ve: Epoch,
+    /// vdl′: everything kept is at or below it.
+    pub vdl: Lsn,
+    /// T and the new range: what TRUNC installs.
+    pub ranges: L::Ranges,
+    /// The end of the new range, 0 for the first writer: base of the allocation limit (C14).
+    pub range_end: Lsn,
+    /// The first LSN of the new writer.
+    pub first: Lsn,
+}
+
+/// R3 and after: which segments have applied the truncation, and what their acknowledgements count for.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Quorum<L: LogSet, const N: usize> {
+    joined: SegmentSet,
+    credit: [L; N],
+}
+
+impl<L: LogSet, const N: usize> Reading<L, N> {
+    #[must_use]
+    pub fn begin() -> Self {
+        Reading { answers: std::array::from_fn(|_| None) }
+    }
+
+    /// A later answer of the same segment replaces the earlier one: it knows at least as much.
+    pub fn hear(&mut self, from: SegmentId, answer: Answer<L>) {
+        self.answers[from.index()] = Some(answer);
+    }
+
+    #[must_use]
+    pub fn has_heard(&self, segment: SegmentId) -> bool {
+        self.answers[segment.index()].is_some()
+    }
+
+    #[must_use]
+    pub fn answer(&self, segment: SegmentId) -> Option<&Answer<L>> {
+        self.answers[segment.index()].as_ref()
+    }
+
+    /// Answers heard.
+    #[must_use]
+    pub fn heard(&self) -> usize {
+        self.answers.iter().flatten().count()
+    }
+
+    /// R2. None until a read quorum has answered.
+    #[must_use]
+    pub fn decide(&self, rules: &Rules, ve: Epoch) -> Option<Decision<L>> {
+        if !rules.may_decide(self.heard()) {
+            return None;
+        }
+        let mut ranges = rules.honoured_ranges(self.answers.iter().flatten());
+        let scls = self.answers.iter().flatten().map(|answer| scl_under(rules, answer, &ranges)).collect();
+        let vdl = rules.recovery_point(scls);
+        let seen = self.answers.iter().flatten().map(|answer| answer.ranges.highest()).max().unwrap_or_default();
+        let range = Range { ve, lo: vdl.next(), hi: rules.range_end(vdl, seen) };
+        ranges.add(range);
+        Some(Decision { ve, vdl, ranges, range_end: range.hi, first: rules.first_lsn(range) })
+    }
+
+    /// The same answers with the segments renamed: copy `to` was copy `sources[to]`.
+    #[must_use]
+    pub fn permuted(&self, sources: &[usize; N]) -> Self {
+        Reading { answers: std::array::from_fn(|to| self.answers[sources[to]].clone()) }
+    }
+}
+
+/// The end of an answer's chain once the honoured ranges, not the segment's own, say what is annulled.
+fn scl_under<L: LogSet>(rules: &Rules, answer: &Answer<L>, honoured: &L::Ranges) -> Lsn {
+    let mut held = answer.held.clone();
+    held.annul(honoured);
+    rules.scl(&held, honoured)
+}
+
+impl<L: LogSet> Decision<L> {
+    /// What the writer that creates the volume starts from.
+    #[must_use]
+    pub fn of_a_new_volume() -> Self {
+        Decision { ve: Epoch::FIRST, vdl: Lsn::ZERO, ranges: L::Ranges::default(), range_end: Lsn::ZERO, first: Lsn(1) }
+    }
+
+    /// Whether this recovery kept the record of an older epoch.
+    #[must_use]
+    pub fn keeps(&self, lsn: Lsn) -> bool {
+        lsn <= self.vdl && !self.ranges.annuls(lsn)
+    }
+}
+
+impl<L: LogSet, const N: usize> Quorum<L, N> {
+    #[must_use]
+    pub fn nobody() -> Self {
+        Quorum { joined: SegmentSet::EMPTY, credit: std::array::from_fn(|_| L::default()) }
+    }
+
+    /// The segments of a new volume serve the first epoch from the start.
+    #[must_use]
+    pub fn everybody() -> Self {
+        Quorum { joined: SegmentId::all(N).collect(), credit: std::array::from_fn(|_| L::default()) }
+    }
+
+    /// TRUNC is durable at `from`, whose chain reaches `scl`.
+    pub fn join(&mut self, from: SegmentId, scl: Lsn) {
+        self.joined.insert(from);
+        self.credit[from.index()].insert_range(Lsn(1), scl);
+    }
+
+    /// A write is durable at `from`; only a segment that applied the truncation acknowledges writes of its epoch.
+    pub fn acknowledge(&mut self, rules: &Rules, from: SegmentId, lsn: Lsn, scl: Lsn) {
+        self.joined.insert(from);
+        let (lo, hi) = rules.credited(lsn, scl);
+        self.credit[from.index()].insert_range(lo, hi);
+    }
+
+    #[must_use]
+    pub fn has_joined(&self, segment: SegmentId) -> bool {
+        self.joined.contains(segment)
+    }
+
+    /// Whether `segment`'s acknowledgements count for `lsn`.
+    #[must_use]
+    pub fn credits(&self, segment: SegmentId, lsn: Lsn) -> bool {
+        self.credit[segment.index()].contains(lsn)
+    }
+
+    #[must_use]
+    pub fn credit(&self, segment: SegmentId) -> &L {
+        &self.credit[segment.index()]
+    }
+
+    #[must_use]
+    pub fn is_quorate(&self, rules: &Rules, lsn: Lsn) -> bool {
+        self.credit.iter().filter(|credit| credit.contains(lsn)).count() >= rules.write_quorum()
+    }
+
+    /// R3 is complete: a write quorum has applied the truncation and holds the whole kept prefix.
+    #[must_use]
+    pub fn may_open(&self, rules: &Rules, decision: &Decision<L>) -> bool {
+        let whole = |s: &SegmentId| decision.vdl == Lsn::ZERO || self.credits(*s, decision.vdl);
+        let ready = |s: &SegmentId| self.has_joined(*s) && (!rules.writes_back_before_open() || whole(s));
+        SegmentId::all(N).filter(ready).count() >= rules.install_quorum()
+    }
+
+    /// What lies at or below the VDL is decided: remembering who holds it would only multiply states.
+    pub fn forget_upto(&mut self, vdl: Lsn) {
+        self.credit.iter_mut().for_each(|credit| credit.remove_range(Lsn(1), vdl));
+    }
+
+    #[must_use]
+    pub fn permuted(&self, sources: &[usize; N]) -> Self {
+        Quorum {
+            joined: self.joined.permuted(sources),
+            credit: std::array::from_fn(|to| self.credit[sources[to]].clone()),
+        }
+    }
+}
