@@ -1,1 +1,3 @@
-//! impl
+//! What runs: the storage protocol over real disks and sockets.
+
+pub mod log;
