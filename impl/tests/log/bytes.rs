@@ -377,3 +377,24 @@ fn damage_before_an_unsynced_batch_is_refused() {
         assert_corrupt(&disk, &last.path, last.start);
     }
 }
+
+/// Two faults at once: the seal, and every batch that could vouch for it. The next file is in use, so it was sealed.
+#[test]
+fn a_lost_seal_is_refused_while_the_next_file_is_in_use() {
+    let small = small_log();
+    let third = segment_path(3);
+    let mut bytes = small.disk.image(&third).unwrap();
+    for placed in small.placed.iter().filter(|placed| placed.path == third) {
+        bytes[placed.start] ^= 1;
+    }
+    small.disk.overwrite(&third, bytes);
+    let seal = &small
+        .placed
+        .iter()
+        .rfind(|placed| placed.path == segment_path(2))
+        .unwrap();
+    let mut bytes = small.disk.image(&seal.path).unwrap();
+    bytes[seal.start] ^= 1;
+    small.disk.overwrite(&seal.path, bytes);
+    assert_corrupt(&small.disk, &seal.path, seal.start);
+}

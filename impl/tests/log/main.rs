@@ -3,6 +3,8 @@
 mod bytes;
 mod crash;
 mod failures;
+mod random;
+mod real_disk;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
