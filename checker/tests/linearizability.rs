@@ -61,9 +61,9 @@ impl Tally {
             Some(ours) => {
                 assert_eq!(ours, theirs, "{history:?}");
                 if ours {
-                    self.valid += 1
+                    self.valid += 1;
                 } else {
-                    self.invalid += 1
+                    self.invalid += 1;
                 }
             }
         }
