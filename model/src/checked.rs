@@ -58,7 +58,7 @@ macro_rules! wrappers {
     ($($place:literal)*) => {
         [$((
             |model: &Closed<N>, state: &World<N>| (const { all::<N>()[$place] }.check)(model.context(), state).is_ok(),
-            |model: &Closed<N>, state: &World<N>| (const { all::<N>()[$place] }.sometimes)(model.context(), state),
+            |model: &Closed<N>, state: &World<N>| model.is_first_witness($place, const { all::<N>()[$place] }.sometimes, state),
         )),*]
     };
 }

@@ -6,6 +6,8 @@ use crate::properties::{self, Context, Property, Violation};
 use crate::rules::Rules;
 use crate::world::World;
 use itertools::Itertools;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// One exploration: `N` segments under `rules` within `bounds`, judged by `properties`.
 #[derive(Clone, Debug)]
@@ -14,6 +16,8 @@ pub struct Closed<const N: usize> {
     bounds: Bounds,
     properties: Vec<Property<N>>,
     vacuity: Switch,
+    /// Properties, by place in the table, whose *sometimes* was met: bookkeeping of one exploration, read by no step.
+    witnessed: Arc<AtomicU32>,
 }
 
 /// Six copies over three zones.
@@ -41,7 +45,7 @@ impl<const N: usize> Closed<N> {
         let copies = N as u8;
         assert!(rules.scheme.copies == copies, "the scheme has {} copies, the world {copies}", rules.scheme.copies);
         let rules = rules.with_lal(bounds.lal);
-        Closed { rules, bounds, properties: properties::all().to_vec(), vacuity: Switch::On }
+        Closed { rules, bounds, properties: properties::all().to_vec(), vacuity: Switch::On, witnessed: Arc::default() }
     }
 
     /// Only the property `id`, and no *sometimes*: what a shortest counterexample needs.
@@ -72,6 +76,16 @@ impl<const N: usize> Closed<N> {
     #[must_use]
     pub fn asks_for_witnesses(&self) -> bool {
         self.vacuity.is_on()
+    }
+
+    /// Whether `state` is the first seen in which the property at `place` says something. Stateright 0.31 copies the path
+    /// to every state in which a *sometimes* holds, so each reports itself once.
+    #[must_use]
+    pub fn is_first_witness(&self, place: usize, sometimes: fn(Context, &World<N>) -> bool, state: &World<N>) -> bool {
+        let bit = 1 << place;
+        self.witnessed.load(Ordering::Relaxed) & bit == 0
+            && sometimes(self.context(), state)
+            && self.witnessed.fetch_or(bit, Ordering::Relaxed) & bit == 0
     }
 
     #[must_use]

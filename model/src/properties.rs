@@ -2,7 +2,7 @@
 //!
 //! | property | says | broken by |
 //! |---|---|---|
-//! | S1 AckDurable | every acknowledged commit is kept by every later recovery that opens | M1–M8, M17–M19, M54, M60 |
+//! | S1 AckDurable | every acknowledged commit is kept by every later recovery that opens | M1–M8, M17, M18, M54, M60 |
 //! | S3 VDLMonotone | no recovery opens below a VDL that was exposed | M13, M60 |
 //! | S4 NoResurrection | what an opened recovery annulled, no later one keeps | M10–M12 |
 //! | S5 LSNUnique | no LSN is allocated twice | M14, M15 |

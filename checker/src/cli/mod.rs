@@ -1,6 +1,7 @@
 //! What was typed, and who runs it.
 
 mod history;
+mod model;
 mod output;
 
 use std::io;
@@ -25,6 +26,8 @@ pub struct Cli {
 enum Command {
     /// Judge recorded histories
     History(history::Args),
+    /// Explore the protocol exhaustively
+    Model(model::Args),
 }
 
 impl Cli {
@@ -32,6 +35,7 @@ impl Cli {
     pub fn run(self) -> io::Result<Exit> {
         match self.command {
             Some(Command::History(args)) => history::run(&args),
+            Some(Command::Model(args)) => model::run(&args),
             None => {
                 output::line(&Self::command().render_help().to_string())?;
                 Ok(Exit::Unreadable)
