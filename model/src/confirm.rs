@@ -90,6 +90,12 @@ impl Reads {
         self.round.as_ref().map(|_| self.last_round)
     }
 
+    /// Rounds begun so far.
+    #[must_use]
+    pub fn rounds(&self) -> u64 {
+        self.last_round.0
+    }
+
     #[must_use]
     pub fn has_confirmed(&self, segment: SegmentId) -> bool {
         self.round.as_ref().is_some_and(|round| round.confirmed.contains(segment))

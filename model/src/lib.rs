@@ -1,4 +1,33 @@
-//! Quorum storage in the manner of Amazon Aurora as pure step functions.
+//! Quorum storage in the manner of Amazon Aurora as pure step functions, and the closed world in which they are explored.
+//!
+//! Read [`segment`], then [`recovery`] and [`instance`], then the table that heads [`properties`]. Every decision that the
+//! papers leave open is a method of [`rules::Rules`]; every known mistake is a row of [`mutants::MUTANTS`].
+//!
+//! # Glossary
+//!
+//! The words are those of the papers: S17 is SIGMOD 2017 (doi:10.1145/3035918.3056101), S18 is SIGMOD 2018
+//! (doi:10.1145/3183713.3196937). C1 to C17 are the places where their text is ambiguous or unsafe, and were decided here.
+//!
+//! | word | meaning |
+//! |---|---|
+//! | LSN | log sequence number: a redo record's place in the volume's one sequence |
+//! | segment | one copy of a protection group on one storage node; six over three zones |
+//! | SCL | segment complete LSN: up to here a segment's chain has no gap (inclusive) |
+//! | PGCL, VCL, VDL | up to here a write quorum has the group's records, the volume's records, and the last whole mini-transaction; with one group and every record a mini-transaction of its own the three are one number, called VDL here |
+//! | LAL | LSN allocation limit: how far the writer may run ahead of the VDL |
+//! | volume epoch | number of a writer incarnation; taken by a compare-and-set at the metadata service |
+//! | fence | a segment's durable promise to refuse requests of older volume epochs |
+//! | truncation range | ⟨epoch, first, last⟩: LSNs that a recovery annuls |
+//! | instance | a database instance: one writer incarnation with its recovery |
+//! | zombie | an instance that has been replaced and does not know it |
+//!
+//! # Architecture invariants
+//!
+//! * Nothing here reads a clock, draws a random number, touches a file or a socket, or depends on the order of a hash map:
+//!   `clippy.toml` bans the means.
+//! * A positive acknowledgement carries a [`disk::Durable`], which a synced [`disk::Disk`] gives.
+//! * Nothing outside this crate decides what the protocol does: the executors deliver events and carry out effects.
+
 pub mod action;
 pub mod bounds;
 #[cfg(feature = "stateright")]

@@ -63,20 +63,14 @@ pub const PROFILES: &[Profile] = &[Profile {
     name: "core",
     about: "one protection group, 6/4/3: writes, fencing, recovery R0-R4, gossip, read confirmation, zombies",
     quick: &[
-        leg("gossip", Bounds::of(1, 2).gossiping(), 0, 0),
-        leg("recoveries", Bounds::of(1, 3), 0, 0),
-        leg("reads", Bounds::of(1, 1).gossiping().reading(1).with_early_rounds(), 0, 0),
+        leg("gossip", Bounds::of(1, 2).gossiping().with_late_fences(), 0, 0),
+        leg("recoveries", Bounds::of(1, 3), 5_753_498, 51),
+        leg("reads", Bounds::of(1, 1).reading(1).with_early_rounds(), 268_724, 35),
         leg(
             "faults",
-            Bounds::of(1, 1)
-                .gossiping()
-                .crashing(1)
-                .wiping(1)
-                .with_late_answers()
-                .with_late_fences()
-                .with_idle_writers(),
-            0,
-            0,
+            Bounds::of(1, 1).gossiping().crashing(1).wiping(1).with_late_answers().with_late_fences().with_idle_writers(),
+            4_965,
+            26,
         ),
     ],
     deep: &[leg("gossip", Bounds::of(2, 2).gossiping(), 0, 0)],

@@ -243,7 +243,7 @@ fn ack_durable<const N: usize>(_: Context, w: &World<N>) -> Result<(), Violation
 
 /// S3: a<b opened ⇒ exposed[a] ≤ opened[b].vdl′. Exposed is a writer's VDL: reads and commits use it at once.
 fn vdl_monotone<const N: usize>(_: Context, w: &World<N>) -> Result<(), Violation> {
-    for ((i, _), (j, later)) in w.opened().tuple_combinations() {
+    for [(i, _), (j, later)] in w.opened().array_combinations() {
         let exposed = w.instances[i].writer().map(|writer| writer.vdl).unwrap_or_default();
         if exposed > later.vdl {
             return Err(format!("{} exposed VDL {exposed}, {} opened at {}", epoch(w, i), epoch(w, j), later.vdl));
@@ -254,7 +254,7 @@ fn vdl_monotone<const N: usize>(_: Context, w: &World<N>) -> Result<(), Violatio
 
 /// S4: r annulled by opened[a] ⇒ r∉kept[b] for b>a.
 fn no_resurrection<const N: usize>(_: Context, w: &World<N>) -> Result<(), Violation> {
-    for ((a, earlier), (b, later)) in w.opened().tuple_combinations() {
+    for [(a, earlier), (b, later)] in w.opened().array_combinations() {
         for i in 0..a {
             let Some((first, last)) = w.allocated(i) else { continue };
             if let Some(lsn) = lsns(first, last).find(|&lsn| !earlier.keeps(lsn) && later.keeps(lsn)) {
@@ -269,7 +269,7 @@ fn no_resurrection<const N: usize>(_: Context, w: &World<N>) -> Result<(), Viola
 /// S5: ∀r≠s∈alloc: r.lsn≠s.lsn. An instance allocates consecutive LSNs, so two of them must not overlap.
 fn lsn_unique<const N: usize>(_: Context, w: &World<N>) -> Result<(), Violation> {
     let allocated = (0..w.instances.len()).filter_map(|i| Some((i, w.allocated(i)?)));
-    for ((i, (first_i, last_i)), (j, (first_j, last_j))) in allocated.tuple_combinations() {
+    for [(i, (first_i, last_i)), (j, (first_j, last_j))] in allocated.array_combinations() {
         if first_i <= last_j && first_j <= last_i {
             let twice = first_i.max(first_j);
             return Err(format!("{} and {} both allocated {twice}", epoch(w, i), epoch(w, j)));
@@ -299,7 +299,7 @@ fn recovery_idempotent<const N: usize>(_: Context, w: &World<N>) -> Result<(), V
     if let Some((i, _)) = w.instances.iter().tuple_windows().enumerate().find(|(_, (a, b))| a.ve() >= b.ve()) {
         return Err(format!("writer w{} recovered at epoch {}, which is not new", i + 2, w.instances[i + 1].ve()));
     }
-    for ((a, earlier), (b, later)) in w.opened().tuple_combinations() {
+    for [(a, earlier), (b, later)] in w.opened().array_combinations() {
         let kept = (0..a).filter_map(|i| w.allocated(i)).flat_map(|(first, last)| lsns(first, last));
         if let Some(lsn) = kept.into_iter().find(|&lsn| earlier.keeps(lsn) && !later.keeps(lsn)) {
             return Err(format!("{} kept {lsn} and opened, {} does not keep it", epoch(w, a), epoch(w, b)));
