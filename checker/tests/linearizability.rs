@@ -61,9 +61,9 @@ impl Tally {
             Some(ours) => {
                 assert_eq!(ours, theirs, "{history:?}");
                 if ours {
-                    self.valid += 1
+                    self.valid += 1;
                 } else {
-                    self.invalid += 1
+                    self.invalid += 1;
                 }
             }
         }
@@ -424,6 +424,24 @@ fn the_verifier_refuses_what_is_no_linearization() {
             .unwrap_err()
             .contains("no operation 9")
     );
+}
+
+/// Long enough that the search drops dead branches of its paths many times, and the linearization still replays.
+#[test]
+fn a_very_long_linearization_replays() {
+    let config = Config {
+        operations: 100_000,
+        indeterminate: 20,
+        values: Values::Few(4),
+        cas_percent: 10,
+        ..Config::default()
+    };
+    let history = History::from_events(generate(&config)).unwrap();
+    let report = check(&history, &CasRegister, &Limits::default());
+    let Finding::Valid(linearizations) = report.finding else {
+        panic!("valid by construction");
+    };
+    assert_eq!(verify(&history, &CasRegister, &linearizations), Ok(()));
 }
 
 /// Twenty thousand operations of ten clients on five keys, thirty of them indeterminate: seconds at most, valid or not.
