@@ -2,7 +2,12 @@
 //!
 //! [`log`] is the hot log of a storage node, [`wire`] the frames between processes, [`resp`] the protocol that
 //! `redis-cli` speaks to the database instance.
+//!
+//! Architecture invariant: no protocol decision is made here. Which epoch is stale, how many answers are enough and what
+//! may be acknowledged is asked of the step functions of `sextant_model`; this crate moves bytes, keeps payloads beside the
+//! control state, and repeats what was lost.
 
 pub mod log;
+pub mod process;
 pub mod resp;
 pub mod wire;
