@@ -8,6 +8,7 @@
 //! control state, and repeats what was lost.
 
 pub mod log;
+pub mod meta;
 pub mod process;
 pub mod resp;
 pub mod wire;
