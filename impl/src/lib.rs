@@ -9,6 +9,7 @@
 
 pub mod log;
 pub mod meta;
+pub mod node;
 pub mod process;
 pub mod resp;
 pub mod wire;
