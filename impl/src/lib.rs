@@ -1,6 +1,7 @@
 //! What runs: the storage protocol over real disks and sockets.
 //!
-//! [`log`] is the hot log of a storage node, [`wire`] the frames between processes, [`resp`] the protocol that
+//! Three processes: a storage [`node`] keeps one copy, the [`writer`] is the database instance, [`meta`] allocates volume
+//! epochs. [`log`] is the hot log of a storage node, [`wire`] the frames between processes, [`resp`] the protocol that
 //! `redis-cli` speaks to the database instance.
 //!
 //! Architecture invariant: no protocol decision is made here. Which epoch is stale, how many answers are enough and what
@@ -13,3 +14,4 @@ pub mod node;
 pub mod process;
 pub mod resp;
 pub mod wire;
+pub mod writer;
