@@ -1,7 +1,11 @@
 //! What was typed, and who runs it.
 
 mod history;
+mod meta;
+mod node;
 mod output;
+mod process;
+mod writer;
 
 use std::io;
 
@@ -25,6 +29,12 @@ pub struct Cli {
 enum Command {
     /// Judge recorded histories
     History(history::Args),
+    /// Run the metadata service of a volume
+    Meta(meta::Args),
+    /// Run one storage node of a volume
+    Node(node::Args),
+    /// Run the database instance of a volume
+    Writer(writer::Args),
 }
 
 impl Cli {
@@ -32,6 +42,9 @@ impl Cli {
     pub fn run(self) -> io::Result<Exit> {
         match self.command {
             Some(Command::History(args)) => history::run(&args),
+            Some(Command::Meta(args)) => Ok(meta::run(args)),
+            Some(Command::Node(args)) => Ok(node::run(args)),
+            Some(Command::Writer(args)) => Ok(writer::run(args)),
             None => {
                 output::line(&Self::command().render_help().to_string())?;
                 Ok(Exit::Unreadable)
