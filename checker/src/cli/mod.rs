@@ -2,7 +2,11 @@
 
 mod history;
 mod model;
+mod meta;
+mod node;
 mod output;
+mod process;
+mod writer;
 
 use std::io;
 
@@ -28,6 +32,12 @@ enum Command {
     History(history::Args),
     /// Explore the protocol exhaustively
     Model(model::Args),
+    /// Run the metadata service of a volume
+    Meta(meta::Args),
+    /// Run one storage node of a volume
+    Node(node::Args),
+    /// Run the database instance of a volume
+    Writer(writer::Args),
 }
 
 impl Cli {
@@ -36,6 +46,9 @@ impl Cli {
         match self.command {
             Some(Command::History(args)) => history::run(&args),
             Some(Command::Model(args)) => model::run(&args),
+            Some(Command::Meta(args)) => Ok(meta::run(args)),
+            Some(Command::Node(args)) => Ok(node::run(args)),
+            Some(Command::Writer(args)) => Ok(writer::run(args)),
             None => {
                 output::line(&Self::command().render_help().to_string())?;
                 Ok(Exit::Unreadable)
