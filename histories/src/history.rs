@@ -1,0 +1,232 @@
+//! A whole history: invocations paired with their completions.
+
+use std::path::Path;
+
+use crate::error::{Error, Fault};
+use crate::event::{Call, Event, Kind, Reply};
+use crate::pairing::{Misuse, Pairing};
+use crate::reader::Reader;
+use crate::value::Key;
+
+/// How an operation ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    Ok(Reply),
+    /// No effect, no claim.
+    Fail,
+    /// It ended in `info` or has no completion: it may take effect at any time after its invocation, or never.
+    Indeterminate,
+}
+
+/// When an event happened: its number in the history, from 0, which is what counts, and its recorded time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Moment {
+    pub index: usize,
+    /// Nanoseconds; information only.
+    pub time: Option<u64>,
+}
+
+/// An invocation with its completion.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Operation {
+    pub process: u64,
+    pub key: Key,
+    pub call: Call,
+    pub outcome: Outcome,
+    pub invoked: Moment,
+    /// The event that ended it, be it `info`; none if the history stops before.
+    pub completed: Option<Moment>,
+}
+
+impl Operation {
+    /// Index of the event at which the operation was over for certain. `None` when it is indeterminate: an `info` ends
+    /// the waiting, not the operation.
+    pub fn returned(&self) -> Option<usize> {
+        match self.outcome {
+            Outcome::Ok(_) | Outcome::Fail => self.completed.map(|moment| moment.index),
+            Outcome::Indeterminate => None,
+        }
+    }
+
+    pub fn reply(&self) -> Option<&Reply> {
+        match &self.outcome {
+            Outcome::Ok(reply) => Some(reply),
+            Outcome::Fail | Outcome::Indeterminate => None,
+        }
+    }
+}
+
+/// Operations in order of invocation, from events that fit together.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct History {
+    about: Option<String>,
+    operations: Vec<Operation>,
+    events: usize,
+}
+
+impl History {
+    /// Reads a whole file; the first thing that is wrong with it is the error. An empty file is an empty history.
+    pub fn read(path: impl AsRef<Path>) -> Result<Self, Error> {
+        match Self::salvage(path)? {
+            (history, None) => Ok(history),
+            (_, Some(torn)) => Err(torn),
+        }
+    }
+
+    /// Reads a file whose last line may be torn, and returns what stands before that line, with the error that names
+    /// it. Any other fault is an error as in [`History::read`]. The file is not changed.
+    ///
+    /// Where the recording process was killed this loses nothing: [`Recorder`](crate::Recorder) returns after the whole
+    /// line is written, so a torn invocation belongs to an operation that was not started, and an operation whose completion is torn
+    /// counts as indeterminate. Where the *machine* failed before [`Recorder::finish`](crate::Recorder::finish) more
+    /// lines than the torn one may be lost, and a verdict of invalid may be due to a lost invocation.
+    pub fn salvage(path: impl AsRef<Path>) -> Result<(Self, Option<Error>), Error> {
+        let mut reader = Reader::open(path)?;
+        let mut builder = Builder::default();
+        for event in &mut reader {
+            match event {
+                Ok((operation, event)) => builder.push(operation, event),
+                Err(error) if matches!(error.fault, Fault::TruncatedLastLine) => {
+                    return Ok((builder.finish(reader.about()), Some(error)));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok((builder.finish(reader.about()), None))
+    }
+
+    /// Pairs events; the error is the number of the first event that does not fit, from 0, and why.
+    pub fn from_events(events: impl IntoIterator<Item = Event>) -> Result<Self, (usize, Misuse)> {
+        let mut pairing = Pairing::default();
+        let mut builder = Builder::default();
+        for (index, event) in events.into_iter().enumerate() {
+            let operation = pairing.accept(&event).map_err(|misuse| (index, misuse))?;
+            builder.push(operation, event);
+        }
+        Ok(builder.finish(None))
+    }
+
+    pub fn about(&self) -> Option<&str> {
+        self.about.as_deref()
+    }
+
+    /// In order of invocation.
+    pub fn operations(&self) -> &[Operation] {
+        &self.operations
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.operations.is_empty()
+    }
+
+    /// How many events there are.
+    pub fn len(&self) -> usize {
+        self.events
+    }
+
+    /// The line, from 1, on which event number `index` stands in the native format.
+    pub fn line(&self, index: usize) -> usize {
+        index + 1 + usize::from(self.about.is_some())
+    }
+
+    /// The history that an observer had after `events` events: what completes later is indeterminate.
+    pub fn prefix(&self, events: usize) -> Self {
+        let begun = self
+            .operations
+            .iter()
+            .filter(|operation| operation.invoked.index < events);
+        Self {
+            about: self.about.clone(),
+            operations: begun.map(|operation| cut(operation, events)).collect(),
+            events: events.min(self.events),
+        }
+    }
+
+    /// The events again, in their order.
+    pub fn to_events(&self) -> Vec<Event> {
+        let mut events: Vec<(usize, Event)> = self.operations.iter().flat_map(events_of).collect();
+        events.sort_by_key(|(index, _)| *index);
+        events.into_iter().map(|(_, event)| event).collect()
+    }
+}
+
+fn cut(operation: &Operation, events: usize) -> Operation {
+    let mut operation = operation.clone();
+    if operation
+        .completed
+        .is_some_and(|moment| moment.index >= events)
+    {
+        operation.completed = None;
+        operation.outcome = Outcome::Indeterminate;
+    }
+    operation
+}
+
+fn events_of(operation: &Operation) -> impl Iterator<Item = (usize, Event)> + '_ {
+    let event = |moment: Moment, kind| {
+        let event = Event {
+            process: operation.process,
+            kind,
+            call: operation.call.clone(),
+            key: operation.key.clone(),
+            time: moment.time,
+        };
+        (moment.index, event)
+    };
+    let end = match &operation.outcome {
+        Outcome::Ok(reply) => Kind::Ok(reply.clone()),
+        Outcome::Fail => Kind::Fail,
+        Outcome::Indeterminate => Kind::Info,
+    };
+    let invoke = event(operation.invoked, Kind::Invoke);
+    std::iter::once(invoke).chain(operation.completed.map(|moment| event(moment, end)))
+}
+
+/// Collects events that a [`Pairing`] has accepted.
+#[derive(Default)]
+struct Builder {
+    operations: Vec<Operation>,
+    events: usize,
+}
+
+impl Builder {
+    fn push(&mut self, operation: usize, event: Event) {
+        let moment = Moment {
+            index: self.events,
+            time: event.time,
+        };
+        self.events += 1;
+        let outcome = match event.kind {
+            Kind::Invoke => {
+                return self
+                    .operations
+                    .push(begin(moment, event.process, event.key, event.call));
+            }
+            Kind::Ok(reply) => Outcome::Ok(reply),
+            Kind::Fail => Outcome::Fail,
+            Kind::Info => Outcome::Indeterminate,
+        };
+        let operation = &mut self.operations[operation];
+        operation.outcome = outcome;
+        operation.completed = Some(moment);
+    }
+
+    fn finish(self, about: Option<&str>) -> History {
+        History {
+            about: about.map(str::to_owned),
+            operations: self.operations,
+            events: self.events,
+        }
+    }
+}
+
+fn begin(invoked: Moment, process: u64, key: Key, call: Call) -> Operation {
+    Operation {
+        process,
+        key,
+        call,
+        outcome: Outcome::Indeterminate,
+        invoked,
+        completed: None,
+    }
+}

@@ -1,0 +1,300 @@
+//! The reader accepts what the format says and names everything else by line, column and reason.
+
+use std::path::Path;
+
+use proptest::prelude::*;
+use sextant_histories::{Call, Error, Event, Fault, History, Kind, Outcome, Reader, Reply, Value};
+
+const INVOKE: &str = r#"{"process":0,"type":"invoke","f":"write","key":"x","value":1,"time":1}"#;
+const OK: &str = r#"{"process":0,"type":"ok","f":"write","key":"x","value":1,"time":2}"#;
+
+fn read(bytes: &[u8]) -> Result<History, Error> {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("h.jsonl");
+    std::fs::write(&path, bytes).unwrap();
+    History::read(&path)
+}
+
+/// The error without its file name.
+fn refusal(text: &str) -> String {
+    let error = read(text.as_bytes()).unwrap_err();
+    let shown = error.to_string();
+    let name = error.file.display().to_string();
+    assert!(!shown.contains('\n'), "one line: {shown}");
+    shown.strip_prefix(&name).unwrap().to_owned()
+}
+
+fn second(line: &str) -> String {
+    refusal(&format!("{INVOKE}\n{line}\n"))
+}
+
+#[test]
+fn refuses_by_line_column_and_reason() {
+    let cases = [
+        (
+            r#"{"process":1,"type":"begin","f":"read","key":"x"}"#,
+            ":2:27: unknown variant `begin`, expected one of `invoke`, `ok`, `fail`, `info`",
+        ),
+        (
+            r#"{"process":1,"type":"invoke","f":"append","key":"x"}"#,
+            ":2:41: unknown variant `append`, expected one of `read`, `write`, `cas`",
+        ),
+        (
+            r#"{"process":1,"type":"invoke","f":"read"}"#,
+            ":2:40: missing field `key`",
+        ),
+        (
+            r#"{"type":"invoke","f":"read","key":"x"}"#,
+            ":2:38: missing field `process`",
+        ),
+        (
+            r#"{"process":1,"type":"invoke","f":"write","key":"x"}"#,
+            ":2: missing field `value`",
+        ),
+        (
+            r#"{"process":1,"type":"invoke","f":"cas","key":"x","value":1}"#,
+            ":2: the value of a cas is the pair [old,new]",
+        ),
+        (
+            r#"{"process":1,"type":"invoke","f":"cas","key":"x","value":[1]}"#,
+            ":2:60: invalid length 1, expected the pair [old,new]",
+        ),
+        (
+            r#"{"process":1,"type":"invoke","f":"write","key":"x","value":[1,2]}"#,
+            ":2: a write has one value, not a pair",
+        ),
+        (
+            r#"{"process":1,"type":"invoke","f":"read","key":"x","value":1}"#,
+            ":2: a read has a value only when it ends in ok",
+        ),
+        (
+            r#"{"process":1,"type":"invoke","f":"write","key":null,"value":1}"#,
+            ":2:51: invalid type: null, expected an integer or a string",
+        ),
+        (
+            r#"{"process":1,"type":"invoke","f":"write","key":"x","value":1.5}"#,
+            ":2:62: invalid type: floating point `1.5`, expected null, an integer, a string or a pair of these",
+        ),
+        (
+            r#"{"process":1,"type":"invoke","f":"write","key":"x","value":18446744073709551615}"#,
+            ":2:79: integer 18446744073709551615 does not fit in 64 signed bits",
+        ),
+        (
+            r#"{"process":0,"type":"ok","f":"write","key":"x","value":1,"applid":false}"#,
+            ":2:65: unknown field `applid`, expected one of `process`, `type`, `f`, `key`, `value`, `applied`, `time`",
+        ),
+        (
+            r#"{"process":0,"type":"ok","f":"write","key":"x","value":1,"applied":false}"#,
+            ":2: `applied` belongs to the ok of a cas",
+        ),
+        (
+            r#"{"process":0,"type":"ok","f":"write","key":"x","value":1,"applied":null}"#,
+            ":2:71: invalid type: null, expected a boolean",
+        ),
+        (
+            r#"{"process":0,"process":1,"type":"ok","f":"write","key":"x","value":1}"#,
+            ":2:22: duplicate field `process`",
+        ),
+        (INVOKE, ":2: process 0 invokes while its operation is open"),
+        (
+            r#"{"process":1,"type":"ok","f":"read","key":"x","value":1}"#,
+            ":2: process 1 completes nothing: no operation is open",
+        ),
+        (
+            r#"{"process":0,"type":"ok","f":"read","key":"x","value":1}"#,
+            ":2: completion of process 0 disagrees with its invocation in f",
+        ),
+        (
+            r#"{"process":0,"type":"ok","f":"write","key":"y","value":1}"#,
+            ":2: completion of process 0 disagrees with its invocation in key",
+        ),
+        (
+            r#"{"process":0,"type":"fail","f":"write","key":"x","value":"1"}"#,
+            ":2: completion of process 0 disagrees with its invocation in value",
+        ),
+        (
+            r#"{"process":0,"type":"info","f":"write","key":"x"}"#,
+            ":2: missing field `value`",
+        ),
+        (r#"{"about":"late"}"#, ":2: `about` belongs on line 1 only"),
+        ("", ":2: blank line"),
+        ("nonsense", ":2:2: not JSON: expected ident"),
+        (r#"{"process":0} {}"#, ":2:13: missing field `type`"),
+        (
+            r#"{"process":0"#,
+            ":2:12: not JSON: EOF while parsing an object",
+        ),
+    ];
+    let wrong: Vec<_> = cases
+        .into_iter()
+        .map(|(line, expected)| (line, second(line), expected))
+        .filter(|(_, shown, expected)| shown != expected)
+        .collect();
+    assert!(wrong.is_empty(), "line, shown, expected: {wrong:#?}");
+}
+
+#[test]
+fn refuses_an_invocation_after_info() {
+    let info = r#"{"process":0,"type":"info","f":"write","key":"x","value":1}"#;
+    let text = format!("{INVOKE}\n{info}\n{INVOKE}\n");
+    assert_eq!(
+        refusal(&text),
+        ":3: process 0 invokes after it ended in info"
+    );
+}
+
+#[test]
+fn refuses_bytes_that_are_no_text() {
+    let error = read(b"{\"about\":\"\xff\"}\n").unwrap_err();
+    assert!(matches!(error.fault, Fault::NotUtf8));
+    assert_eq!((error.line, error.column), (Some(1), Some(11)));
+}
+
+#[test]
+fn refuses_a_directory_and_a_missing_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let error = History::read(directory.path()).unwrap_err();
+    assert!(matches!(error.fault, Fault::Directory));
+    let error = History::read(directory.path().join("none")).unwrap_err();
+    assert!(matches!(error.fault, Fault::Io(_)));
+}
+
+#[test]
+fn an_empty_file_is_an_empty_history() {
+    assert!(read(b"").unwrap().is_empty());
+    let history = read(b"{\"about\":\"nothing\"}\n").unwrap();
+    assert!(history.is_empty());
+    assert_eq!(history.about(), Some("nothing"));
+}
+
+#[test]
+fn the_missing_last_line_feed_is_no_fault() {
+    let history = read(format!("{INVOKE}\n{OK}").as_bytes()).unwrap();
+    assert_eq!(history.operations()[0].outcome, Outcome::Ok(Reply::Written));
+}
+
+/// Every proper prefix of the last line is torn, and salvage returns exactly what stands before it.
+#[test]
+fn every_torn_last_line_is_named_and_salvaged() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("h.jsonl");
+    let last = OK.replace("\"x\"", "\"é\"");
+    let first = INVOKE.replace("\"x\"", "\"é\"");
+    let whole = format!("{first}\n{last}");
+    for length in first.len() + 2..whole.len() {
+        std::fs::write(&path, &whole.as_bytes()[..length]).unwrap();
+        let error = History::read(&path).unwrap_err();
+        assert!(matches!(error.fault, Fault::TruncatedLastLine), "{error}");
+        assert_eq!(error.line, Some(2));
+        let (history, torn) = History::salvage(&path).unwrap();
+        assert_eq!(torn.unwrap().line, Some(2));
+        assert_eq!(history.operations().len(), 1);
+        assert_eq!(history.operations()[0].outcome, Outcome::Indeterminate);
+    }
+}
+
+#[test]
+fn a_torn_header_is_truncated_too() {
+    let error = read(br#"{"about":"so f"#).unwrap_err();
+    assert!(matches!(error.fault, Fault::TruncatedLastLine), "{error}");
+}
+
+#[test]
+fn salvage_forgives_the_last_line_only() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("h.jsonl");
+    std::fs::write(&path, format!("{{\"process\":\n{INVOKE}\n")).unwrap();
+    let error = History::salvage(&path).unwrap_err();
+    assert_eq!(error.line, Some(1));
+    assert!(matches!(error.fault, Fault::NotJson(_)));
+}
+
+#[test]
+fn integers_and_strings_are_different_keys_and_values() {
+    let text = r#"{"process":0,"type":"invoke","f":"write","key":1,"value":1}
+{"process":1,"type":"invoke","f":"write","key":"1","value":"1"}
+"#;
+    let history = read(text.as_bytes()).unwrap();
+    let [first, second] = history.operations() else {
+        panic!("two operations")
+    };
+    assert_ne!(first.key, second.key);
+    assert_ne!(first.call, second.call);
+}
+
+#[test]
+fn operations_carry_their_event_numbers_and_lines() {
+    let text = format!("{{\"about\":\"two lines\"}}\n{INVOKE}\n{OK}\n");
+    let history = read(text.as_bytes()).unwrap();
+    let operation = &history.operations()[0];
+    assert_eq!(
+        (operation.invoked.index, operation.returned()),
+        (0, Some(1))
+    );
+    assert_eq!((history.line(0), history.line(1), history.len()), (2, 3, 2));
+    assert_eq!(operation.invoked.time, Some(1));
+}
+
+#[test]
+fn the_stream_ends_after_the_first_error() {
+    let text = format!("{OK}\n{INVOKE}\n");
+    let mut reader = Reader::new("text", text.as_bytes());
+    assert!(reader.next().unwrap().is_err());
+    assert!(reader.next().is_none());
+}
+
+fn value() -> impl Strategy<Value = Value> {
+    prop_oneof![
+        Just(Value::Null),
+        any::<i64>().prop_map(Value::Int),
+        ".*".prop_map(|text| Value::from(text.as_str()))
+    ]
+}
+
+fn call_and_reply() -> impl Strategy<Value = (Call, Reply)> {
+    prop_oneof![
+        value().prop_map(|seen| (Call::Read, Reply::Read(seen))),
+        value().prop_map(|new| (Call::Write(new), Reply::Written)),
+        (value(), value()).prop_map(|(old, new)| (Call::Cas { old, new }, Reply::Swapped)),
+        (value(), value()).prop_map(|(old, new)| (Call::Cas { old, new }, Reply::Differed)),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn what_is_written_is_read((call, reply) in call_and_reply(), key in value(), process: u64, time: Option<u64>) {
+        let key = match key {
+            Value::Int(key) => key.into(),
+            Value::Str(key) => (&*key).into(),
+            Value::Null => "null".into(),
+        };
+        let invoke = Event { process, kind: Kind::Invoke, call, key, time };
+        let end = Event { kind: Kind::Ok(reply), ..invoke.clone() };
+        let text = format!("{}\n{}\n", invoke.to_line().unwrap(), end.to_line().unwrap());
+        let events: Vec<Event> = Reader::new("text", text.as_bytes()).map(|event| event.unwrap().1).collect();
+        prop_assert_eq!(events, vec![invoke, end]);
+    }
+
+    /// Whatever the bytes are, the reader answers; and where it refuses, it says so in one line.
+    #[test]
+    fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+        for event in Reader::new("bytes", bytes.as_slice()) {
+            if let Err(error) = event {
+                prop_assert_eq!(error.to_string().lines().count(), 1);
+            }
+        }
+    }
+
+    /// Nearly right lines go deeper than random bytes.
+    #[test]
+    fn no_mangled_line_makes_it_panic(position in 0usize..130, byte: u8) {
+        let mut bytes = format!("{INVOKE}\n{OK}\n").into_bytes();
+        let position = position % bytes.len();
+        bytes[position] = byte;
+        for event in Reader::new(Path::new("mangled"), bytes.as_slice()) {
+            if let Err(error) = event {
+                prop_assert!(error.line.is_some());
+            }
+        }
+    }
+}
