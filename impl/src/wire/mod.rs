@@ -1,0 +1,3 @@
+//! What goes between processes.
+
+pub mod frame;
