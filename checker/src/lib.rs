@@ -1,1 +1,4 @@
 //! Explorers, checkers of histories, the harness, and the `sextant` command.
+
+pub mod linearizability;
+pub mod verdict;

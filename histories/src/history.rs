@@ -48,6 +48,22 @@ impl Operation {
         }
     }
 
+    /// The operation as an observer knew it after `events` events: not at all, or indeterminate if it completes later.
+    pub fn as_of(&self, events: usize) -> Option<Self> {
+        if self.invoked.index >= events {
+            return None;
+        }
+        let mut operation = self.clone();
+        if operation
+            .completed
+            .is_some_and(|moment| moment.index >= events)
+        {
+            operation.completed = None;
+            operation.outcome = Outcome::Indeterminate;
+        }
+        Some(operation)
+    }
+
     pub fn reply(&self) -> Option<&Reply> {
         match &self.outcome {
             Outcome::Ok(reply) => Some(reply),
@@ -129,15 +145,14 @@ impl History {
         index + 1 + usize::from(self.about.is_some())
     }
 
-    /// The history that an observer had after `events` events: what completes later is indeterminate.
+    /// The history that an observer had after `events` events.
     pub fn prefix(&self, events: usize) -> Self {
-        let begun = self
-            .operations
-            .iter()
-            .filter(|operation| operation.invoked.index < events);
+        let begun = self.operations.iter();
         Self {
             about: self.about.clone(),
-            operations: begun.map(|operation| cut(operation, events)).collect(),
+            operations: begun
+                .filter_map(|operation| operation.as_of(events))
+                .collect(),
             events: events.min(self.events),
         }
     }
@@ -148,18 +163,6 @@ impl History {
         events.sort_by_key(|(index, _)| *index);
         events.into_iter().map(|(_, event)| event).collect()
     }
-}
-
-fn cut(operation: &Operation, events: usize) -> Operation {
-    let mut operation = operation.clone();
-    if operation
-        .completed
-        .is_some_and(|moment| moment.index >= events)
-    {
-        operation.completed = None;
-        operation.outcome = Outcome::Indeterminate;
-    }
-    operation
 }
 
 fn events_of(operation: &Operation) -> impl Iterator<Item = (usize, Event)> + '_ {

@@ -1,0 +1,61 @@
+//! What was typed, and who runs it.
+
+mod history;
+mod output;
+
+use std::io;
+
+use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser, Subcommand};
+use sextant::verdict::Exit;
+
+/// Checks what a distributed system did against what it may do.
+#[derive(Debug, Parser)]
+#[command(
+    name = "sextant",
+    version,
+    after_help = "exit: 0 valid, 1 invalid, 2 unknown, 3 the harness failed, 64 bad usage or unreadable input"
+)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Judge recorded histories
+    History(history::Args),
+}
+
+impl Cli {
+    /// Runs what was asked for. The error is a failure of the harness, to be printed once.
+    pub fn run(self) -> io::Result<Exit> {
+        match self.command {
+            Some(Command::History(args)) => history::run(&args),
+            None => {
+                output::line(&Self::command().render_help().to_string())?;
+                Ok(Exit::Unreadable)
+            }
+        }
+    }
+}
+
+/// Prints a failure of the harness.
+pub fn complain(error: &io::Error) {
+    output::error(&error.to_string());
+}
+
+/// Help and version were asked for and go well; everything else is bad usage, for which clap's own exit would be 2, which
+/// is `unknown` here. That the message cannot be printed changes neither.
+pub fn refuse(usage: &clap::Error) -> io::Result<Exit> {
+    match usage.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+            output::flushed(usage.print())?;
+            Ok(Exit::Valid)
+        }
+        _ => {
+            let _ = usage.print();
+            Ok(Exit::Unreadable)
+        }
+    }
+}

@@ -1,0 +1,472 @@
+//! The search: Wing and Gong (1993) with Lowe's memory and his just-in-time rule (2017), level by level.
+//!
+//! A *configuration* is what matters about a partial linearization: which pending operations it contains, the state it
+//! ends in, and how many indeterminate operations of each kind it has used. The search keeps all of them in step with
+//! the history and extends them only when an operation returns that some do not contain yet. Operations that have
+//! returned are in every configuration, so the set is a bit set over the few slots of pending ones, not over the history.
+//!
+//! Searching by level and not depth first costs nothing where few operations are pending, and gives three things: memory
+//! bounded by one level, the first return at which a history fails without going through every order before it, and
+//! the following dominations, each of which drops a configuration because another can do all that it can:
+//!
+//! * *Observers are taken at once.* An operation that changes no state and is possible now is as well taken now: move
+//!   it here from its later place in any linearization that continues this configuration, and no other step notices. It
+//!   is pending, so all that must precede it is already in.
+//! * *Of two configurations with the same state and the same changes done*, one that has taken a superset of the
+//!   observers and used at most as many indeterminate operations of each kind can copy every continuation of the other.
+
+use std::collections::HashMap;
+use std::time::Instant;
+
+use super::automaton::Automaton;
+use super::bits::{Bits, Hashing};
+use super::model::Model;
+use super::plan::{Plan, Step};
+
+/// Why a search gave up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stop {
+    Timeout,
+    Configurations,
+    TooWide,
+}
+
+/// What a search may use.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Budget {
+    pub(super) deadline: Instant,
+    pub(super) configurations: usize,
+}
+
+/// The end of a search. Numbers are positions among the candidates.
+#[derive(Debug)]
+pub(super) enum Found {
+    Order(Vec<usize>),
+    Violation(Dead),
+    /// With how many operations had returned by then.
+    Stopped(Stop, usize),
+}
+
+/// Where no configuration goes on.
+#[derive(Debug)]
+pub(super) struct Dead {
+    /// The operation that has returned and fits nowhere.
+    pub(super) item: usize,
+    pub(super) pending: Vec<usize>,
+    /// A longest linearization of what returned before.
+    pub(super) order: Vec<usize>,
+    /// Every state that can be reached by the time of that return.
+    pub(super) states: Vec<u32>,
+}
+
+/// How many operations can be pending at once; beyond that no search of this kind would end.
+const WIDEST: usize = 4096;
+
+pub(super) fn search<M: Model>(
+    plan: &Plan,
+    automaton: &mut Automaton<'_, M>,
+    budget: Budget,
+) -> Found {
+    match plan.width {
+        0..=64 => Search::<M, 1>::new(plan, automaton, budget).run(),
+        65..=256 => Search::<M, 4>::new(plan, automaton, budget).run(),
+        257..=WIDEST => Search::<M, { WIDEST / 64 }>::new(plan, automaton, budget).run(),
+        _ => Found::Stopped(Stop::TooWide, 0),
+    }
+}
+
+/// The part of a configuration in which two must agree before one can replace the other.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct Core<const W: usize> {
+    state: u32,
+    changes: Bits<W>,
+}
+
+/// The part in which more, or less, is better.
+struct Rest<const W: usize> {
+    observed: Bits<W>,
+    used: Box<[u32]>,
+    path: u32,
+}
+
+impl<const W: usize> Rest<W> {
+    fn replaces(&self, other: &Self) -> bool {
+        self.observed.covers(&other.observed)
+            && self
+                .used
+                .iter()
+                .zip(&other.used)
+                .all(|(own, others)| own <= others)
+    }
+}
+
+struct Config<const W: usize> {
+    core: Core<W>,
+    rest: Rest<W>,
+}
+
+/// Configurations none of which replaces another.
+struct Level<const W: usize> {
+    members: HashMap<Core<W>, Vec<Rest<W>>, Hashing>,
+    count: usize,
+}
+
+impl<const W: usize> Level<W> {
+    fn new() -> Self {
+        Self {
+            members: HashMap::default(),
+            count: 0,
+        }
+    }
+
+    /// Puts `config` in unless one that replaces it is there; takes out what it replaces.
+    fn admits(&mut self, config: &Config<W>) -> bool {
+        let Some(rests) = self.members.get_mut(&config.core) else {
+            return true;
+        };
+        if rests.iter().any(|rest| rest.replaces(&config.rest)) {
+            return false;
+        }
+        let before = rests.len();
+        rests.retain(|rest| !config.rest.replaces(rest));
+        self.count -= before - rests.len();
+        true
+    }
+
+    fn insert(&mut self, config: Config<W>) {
+        self.members
+            .entry(config.core)
+            .or_default()
+            .push(config.rest);
+        self.count += 1;
+    }
+
+    fn configs(self) -> impl Iterator<Item = Config<W>> {
+        let configs = |(core, rests): (Core<W>, Vec<Rest<W>>)| {
+            rests.into_iter().map(move |rest| Config { core, rest })
+        };
+        self.members.into_iter().flat_map(configs)
+    }
+
+    fn any_path(&self) -> u32 {
+        self.members
+            .values()
+            .flatten()
+            .next()
+            .map_or(Paths::ROOT, |rest| rest.path)
+    }
+}
+
+/// The linearizations of all configurations, as a tree that shares their beginnings.
+struct Paths {
+    nodes: Vec<(u32, u32)>,
+    compact_at: usize,
+}
+
+impl Paths {
+    const ROOT: u32 = u32::MAX;
+    const SMALL: usize = 1 << 16;
+
+    fn new() -> Self {
+        Self {
+            nodes: Vec::new(),
+            compact_at: Self::SMALL,
+        }
+    }
+
+    fn extend(&mut self, path: u32, item: usize) -> u32 {
+        self.nodes.push((path, item as u32));
+        (self.nodes.len() - 1) as u32
+    }
+
+    fn order(&self, mut path: u32) -> Vec<usize> {
+        let mut order = Vec::new();
+        while path != Self::ROOT {
+            let (parent, item) = self.nodes[path as usize];
+            order.push(item as usize);
+            path = parent;
+        }
+        order.reverse();
+        order
+    }
+
+    /// Drops the nodes that no configuration of `level` leads to, once they may be half of all. A parent always stands
+    /// before its child, so one pass back marks and one pass forth moves.
+    fn compact<const W: usize>(&mut self, level: &mut Level<W>) {
+        if self.nodes.len() < self.compact_at {
+            return;
+        }
+        let mut target = vec![Self::ROOT; self.nodes.len()];
+        let live = level
+            .members
+            .values()
+            .flatten()
+            .filter(|rest| rest.path != Self::ROOT);
+        live.for_each(|rest| target[rest.path as usize] = 0);
+        for node in (0..self.nodes.len()).rev() {
+            let parent = self.nodes[node].0;
+            if target[node] == 0 && parent != Self::ROOT {
+                target[parent as usize] = 0;
+            }
+        }
+        let mut kept = 0;
+        for node in 0..self.nodes.len() {
+            if target[node] != Self::ROOT {
+                let (parent, item) = self.nodes[node];
+                let parent = if parent == Self::ROOT {
+                    parent
+                } else {
+                    target[parent as usize]
+                };
+                self.nodes[kept] = (parent, item);
+                target[node] = kept as u32;
+                kept += 1;
+            }
+        }
+        self.nodes.truncate(kept);
+        self.compact_at = Self::SMALL.max(2 * kept);
+        let moved = level
+            .members
+            .values_mut()
+            .flatten()
+            .filter(|rest| rest.path != Self::ROOT);
+        moved.for_each(|rest| rest.path = target[rest.path as usize]);
+    }
+}
+
+struct Search<'a, 'm, M: Model, const W: usize> {
+    plan: &'a Plan,
+    automaton: &'a mut Automaton<'m, M>,
+    budget: Budget,
+    /// Pending operations, those that change the state and those that only observe.
+    changers: Vec<usize>,
+    observers: Vec<usize>,
+    /// How many of each crowd were invoked.
+    offered: Vec<u32>,
+    paths: Paths,
+    returned: usize,
+    ticks: u32,
+}
+
+/// The levels of one return: configurations that contain the operation, and those still to be extended.
+struct Levels<const W: usize> {
+    item: usize,
+    with: Level<W>,
+    without: Level<W>,
+    work: Vec<Config<W>>,
+}
+
+impl<'a, 'm, M: Model, const W: usize> Search<'a, 'm, M, W> {
+    fn new(plan: &'a Plan, automaton: &'a mut Automaton<'m, M>, budget: Budget) -> Self {
+        Self {
+            plan,
+            automaton,
+            budget,
+            changers: Vec::new(),
+            observers: Vec::new(),
+            offered: vec![0; plan.crowds.len()],
+            paths: Paths::new(),
+            returned: 0,
+            ticks: 0,
+        }
+    }
+
+    fn run(mut self) -> Found {
+        let mut level = self.first_level();
+        for step in &self.plan.steps {
+            match *step {
+                Step::Invoke(item) if self.plan.observers[item] => self.observers.push(item),
+                Step::Invoke(item) => self.changers.push(item),
+                Step::Offer(crowd) => self.offered[crowd] += 1,
+                Step::Return(item) => {
+                    self.paths.compact(&mut level);
+                    let before = level.any_path();
+                    let levels = match self.extend(level, item) {
+                        Ok(levels) => levels,
+                        Err(stop) => return Found::Stopped(stop, self.returned),
+                    };
+                    if levels.with.count == 0 {
+                        return Found::Violation(self.dead(item, before, &levels.without));
+                    }
+                    level = levels.with;
+                    self.forget(item);
+                }
+            }
+        }
+        Found::Order(self.paths.order(level.any_path()))
+    }
+
+    fn first_level(&self) -> Level<W> {
+        let mut level = Level::new();
+        level.insert(Config {
+            core: Core {
+                state: 0,
+                changes: Bits::EMPTY,
+            },
+            rest: Rest {
+                observed: Bits::EMPTY,
+                used: vec![0; self.plan.crowds.len()].into(),
+                path: Paths::ROOT,
+            },
+        });
+        level
+    }
+
+    fn forget(&mut self, item: usize) {
+        self.changers.retain(|other| *other != item);
+        self.observers.retain(|other| *other != item);
+        self.returned += 1;
+    }
+
+    fn dead(&self, item: usize, path: u32, without: &Level<W>) -> Dead {
+        let mut states: Vec<u32> = without.members.keys().map(|core| core.state).collect();
+        states.sort_unstable();
+        states.dedup();
+        let pending = self.changers.iter().chain(&self.observers).copied();
+        let mut pending: Vec<usize> = pending.filter(|other| *other != item).collect();
+        pending.sort_unstable();
+        Dead {
+            item,
+            pending,
+            order: self.paths.order(path),
+            states,
+        }
+    }
+
+    /// Extends configurations until each contains `item`, which is about to return.
+    fn extend(&mut self, level: Level<W>, item: usize) -> Result<Levels<W>, Stop> {
+        let mut levels = Levels {
+            item,
+            with: Level::new(),
+            without: Level::new(),
+            work: Vec::new(),
+        };
+        for config in level.configs() {
+            self.tick(&levels)?;
+            self.place(config, None, &mut levels);
+        }
+        while let Some(config) = levels.work.pop() {
+            self.tick(&levels)?;
+            self.take_pending(&config, &mut levels);
+            self.take_indeterminate(&config, &mut levels);
+        }
+        Ok(levels)
+    }
+
+    fn take_pending(&mut self, config: &Config<W>, levels: &mut Levels<W>) {
+        for index in 0..self.changers.len() {
+            let item = self.changers[index];
+            let slot = self.plan.slots[item];
+            if config.core.changes.contains(slot) {
+                continue;
+            }
+            if let Some(state) = self
+                .automaton
+                .step(config.core.state, self.plan.symbols[item])
+            {
+                let mut next = config.copy(state);
+                next.core.changes.insert(slot);
+                self.place(next, Some(item), levels);
+            }
+        }
+    }
+
+    /// One that would leave the state as it is need never be taken: it may as well not have happened.
+    fn take_indeterminate(&mut self, config: &Config<W>, levels: &mut Levels<W>) {
+        let plan = self.plan;
+        for (number, crowd) in plan.crowds.iter().enumerate() {
+            let used = config.rest.used[number];
+            if used == self.offered[number] {
+                continue;
+            }
+            let state = self.automaton.step(config.core.state, crowd.symbol);
+            if let Some(state) = state.filter(|state| *state != config.core.state) {
+                let mut next = config.copy(state);
+                next.rest.used[number] += 1;
+                self.place(next, Some(crowd.members[used as usize]), levels);
+            }
+        }
+    }
+
+    /// Takes the observers that are possible in the configuration's state, then files it. `via` is the operation that
+    /// led to it; its place on the path is only built for a configuration that stays.
+    fn place(&mut self, mut config: Config<W>, via: Option<usize>, levels: &mut Levels<W>) {
+        let before = config.rest.observed;
+        self.observe(&mut config);
+        let observed = config.rest.observed;
+        let slot = self.plan.slots[levels.item];
+        let contains = config.core.changes.contains(slot) || observed.contains(slot);
+        let level = if contains {
+            &mut levels.with
+        } else {
+            &mut levels.without
+        };
+        if contains {
+            // The slot is about to serve another operation.
+            config.core.changes.remove(slot);
+            config.rest.observed.remove(slot);
+        }
+        if !level.admits(&config) {
+            return;
+        }
+        let taken = self.observers.iter().copied();
+        let taken = taken.filter(|item| {
+            let slot = self.plan.slots[*item];
+            observed.contains(slot) && !before.contains(slot)
+        });
+        for item in via.into_iter().chain(taken) {
+            config.rest.path = self.paths.extend(config.rest.path, item);
+        }
+        if !contains {
+            levels.work.push(config.copy(config.core.state));
+        }
+        level.insert(config);
+    }
+
+    fn observe(&mut self, config: &mut Config<W>) {
+        let state = config.core.state;
+        for item in &self.observers {
+            let slot = self.plan.slots[*item];
+            if !config.rest.observed.contains(slot)
+                && self.automaton.step(state, self.plan.symbols[*item]) == Some(state)
+            {
+                config.rest.observed.insert(slot);
+            }
+        }
+    }
+
+    /// A clock costs more than a step, so it is asked once in a while.
+    fn tick(&mut self, levels: &Levels<W>) -> Result<(), Stop> {
+        let held = levels.with.count + levels.without.count + levels.work.len();
+        // Nodes are an order of magnitude smaller than configurations, and numbered in 32 bits.
+        let nodes = self
+            .budget
+            .configurations
+            .saturating_mul(16)
+            .min(u32::MAX as usize / 2);
+        if held > self.budget.configurations || self.paths.nodes.len() > nodes {
+            return Err(Stop::Configurations);
+        }
+        self.ticks = self.ticks.wrapping_add(1);
+        if self.ticks.is_multiple_of(64) && Instant::now() >= self.budget.deadline {
+            return Err(Stop::Timeout);
+        }
+        Ok(())
+    }
+}
+
+impl<const W: usize> Config<W> {
+    fn copy(&self, state: u32) -> Self {
+        Self {
+            core: Core {
+                state,
+                changes: self.core.changes,
+            },
+            rest: Rest {
+                observed: self.rest.observed,
+                used: self.rest.used.clone(),
+                path: self.rest.path,
+            },
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! The command as a user meets it: words, exit codes, streams.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+fn sextant(arguments: &[&str]) -> Output {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../histories/corpus");
+    Command::new(env!("CARGO_BIN_EXE_sextant"))
+        .args(arguments)
+        .current_dir(corpus)
+        .output()
+        .unwrap()
+}
+
+fn code(output: &Output) -> i32 {
+    output.status.code().unwrap()
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+fn check(files: &[&str]) -> Output {
+    let arguments = ["history", "check", "--model", "cas-register"];
+    sextant(&[&arguments, files].concat())
+}
+
+const VALID: &str = "valid/failed-write.jsonl";
+const INVALID: &str = "invalid/stale-read.jsonl";
+const UNKNOWN: &str = "unknown/empty-file.jsonl";
+
+#[test]
+fn exit_codes_follow_the_verdicts_and_combine() {
+    assert_eq!(code(&check(&[VALID])), 0);
+    assert_eq!(code(&check(&[INVALID])), 1);
+    assert_eq!(code(&check(&[UNKNOWN])), 2);
+    assert_eq!(code(&check(&["none.jsonl"])), 64);
+    assert_eq!(code(&check(&["."])), 64);
+    assert_eq!(code(&check(&[VALID, UNKNOWN])), 2);
+    assert_eq!(code(&check(&[UNKNOWN, "none.jsonl", VALID])), 64);
+    assert_eq!(code(&check(&[INVALID, "none.jsonl", UNKNOWN])), 1);
+}
+
+#[test]
+fn bad_usage_is_64_and_help_is_not_bad() {
+    for wrong in [
+        &["history", "check", VALID][..],
+        &["nonsense"],
+        &["history"],
+        &["history", "check", "--model", "x", VALID],
+    ] {
+        let output = sextant(wrong);
+        assert_eq!(code(&output), 64, "{wrong:?}");
+        assert!(
+            stdout(&output).is_empty() && !stderr(&output).is_empty(),
+            "{wrong:?}"
+        );
+    }
+    for asked in ["--help", "--version"] {
+        let output = sextant(&[asked]);
+        assert_eq!(code(&output), 0);
+        assert!(stdout(&output).contains("sextant") && stderr(&output).is_empty());
+    }
+    let bare = sextant(&[]);
+    assert_eq!(code(&bare), 64);
+    assert!(stdout(&bare).contains("Usage: sextant"));
+}
+
+#[test]
+fn an_invalid_history_is_explained() {
+    let output = check(&[INVALID]);
+    let text = stdout(&output);
+    let lines: Vec<&str> = text.lines().collect();
+    assert!(
+        lines[0]
+            .starts_with("invalid/stale-read.jsonl: invalid (cas-register, 3 operations, 1 keys, "),
+        "{text}"
+    );
+    assert!(
+        lines[0].ends_with(
+            ": process 1 read 1 from key \"x\" (lines 6 to 7), but no order of the operations leaves 1 there \
+             between these lines: at the end the key can only hold 2"
+        ),
+        "{text}"
+    );
+    let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert_eq!(
+        lines[1..].iter().copied().map(words).collect::<Vec<_>>(),
+        [
+            "impossible process 1 read -> 1 lines 6 and 7",
+            "because of process 0 write 1 -> ok lines 2 and 3",
+            "because of process 0 write 2 -> ok lines 4 and 5",
+            "not linearizable from line 7 on",
+        ]
+    );
+}
+
+#[test]
+fn json_is_one_object_a_file_with_exactly_these_fields() {
+    let output = sextant(&[
+        "history",
+        "check",
+        "--model",
+        "register",
+        "--json",
+        VALID,
+        "none.jsonl",
+        INVALID,
+        UNKNOWN,
+    ]);
+    assert_eq!(code(&output), 1);
+    assert!(stderr(&output).starts_with("error: none.jsonl: "));
+    assert_eq!(stderr(&output).lines().count(), 1);
+    let objects: Vec<serde_json::Value> = stdout(&output)
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(objects.len(), 3);
+    for (object, (file, verdict)) in
+        objects
+            .iter()
+            .zip([(VALID, "valid"), (INVALID, "invalid"), (UNKNOWN, "unknown")])
+    {
+        let fields: Vec<&str> = object
+            .as_object()
+            .unwrap()
+            .keys()
+            .map(String::as_str)
+            .collect();
+        assert_eq!(
+            fields,
+            [
+                "file",
+                "keys",
+                "model",
+                "operations",
+                "reason",
+                "seconds",
+                "verdict"
+            ]
+        );
+        assert_eq!(
+            (&object["file"], &object["verdict"]),
+            (&file.into(), &verdict.into())
+        );
+        assert_eq!(object["model"], "register");
+        assert_eq!(object["reason"].is_null(), verdict == "valid");
+        assert!(
+            object["seconds"].is_number()
+                && object["operations"].is_u64()
+                && object["keys"].is_u64()
+        );
+    }
+}
+
+#[test]
+fn an_unreadable_file_is_named_with_line_column_and_reason() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("typo.jsonl");
+    let line = r#"{"process":0,"type":"ok","f":"cas","key":"x","value":[1,2],"applid":false}"#;
+    std::fs::write(&path, format!("{line}\n")).unwrap();
+    let output = check(&[path.to_str().unwrap(), VALID]);
+    assert_eq!(code(&output), 64);
+    let expected = format!("error: {}:1:67: unknown field `applid`", path.display());
+    assert!(
+        stderr(&output).starts_with(&expected),
+        "{}",
+        stderr(&output)
+    );
+    assert_eq!(
+        stdout(&output).lines().count(),
+        1,
+        "the other file is judged"
+    );
+}
+
+/// The reader of a pipe may go away; that is neither a panic nor a change of verdict.
+#[test]
+fn a_closed_pipe_keeps_the_exit_code() {
+    let run = |program: &mut Command| {
+        let mut child = program
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        drop(child.stdout.take());
+        child.wait_with_output().unwrap()
+    };
+    let corpus: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join("../histories/corpus");
+    let mut files = vec![INVALID; 200];
+    files.push(VALID);
+    let mut program = Command::new(env!("CARGO_BIN_EXE_sextant"));
+    program
+        .args(["history", "check", "--model", "register"])
+        .args(files)
+        .current_dir(corpus);
+    let output = run(&mut program);
+    assert_eq!((code(&output), stderr(&output).as_str()), (1, ""));
+    let output = run(Command::new(env!("CARGO_BIN_EXE_sextant")).arg("--help"));
+    assert_eq!((code(&output), stderr(&output).as_str()), (0, ""));
+}
