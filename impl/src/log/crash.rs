@@ -17,11 +17,11 @@ pub enum CrashPoint {
     AfterSyncBeforeWatermark = 3,
     /// `sync`: durable and said so, the caller not told.
     AfterWatermark = 4,
-    /// Roll: the next segment file has a name and no length.
+    /// Create, roll: a new segment file has a name and no length.
     SegmentCreated = 5,
-    /// Roll: it has its length, unsynced.
+    /// Create, roll: it has its length, unsynced.
     SegmentAllocated = 6,
-    /// Roll: the file is synced, its name is not.
+    /// Create, roll: the file is synced, its name is not.
     SegmentSyncedBeforeDirectory = 7,
     /// Roll: the name is durable, the old segment has no seal.
     DirectorySyncedBeforeSeal = 8,

@@ -398,3 +398,20 @@ fn a_lost_seal_is_refused_while_the_next_file_is_in_use() {
     small.disk.overwrite(&seal.path, bytes);
     assert_corrupt(&small.disk, &seal.path, seal.start);
 }
+
+/// Where no mark fits, the seal takes its place.
+#[test]
+fn a_mark_at_the_end_of_a_segment_file_is_its_seal() {
+    let disk = new_disk();
+    let mut log = Log::create(dir(), IDENTITY, &options(&disk, 512)).unwrap();
+    let largest = entry(0, log.payload_bytes_max());
+    log.append(&largest).unwrap();
+    log.mark().unwrap();
+    assert_eq!(log.end().to_string(), "2:0");
+    let bytes = disk.image(&segment_path(1)).unwrap();
+    for bit in 0..448 * 8 {
+        let disk = disk.after_power_cut(|_| false);
+        disk.overwrite(&segment_path(1), flipped(&bytes, bit));
+        assert_corrupt(&disk, &segment_path(1), 0);
+    }
+}

@@ -163,6 +163,14 @@ fn a_failed_read_is_an_error_and_never_an_empty_log() {
     }
 }
 
+/// The log moves to a thread of its own.
+#[test]
+fn a_log_can_be_sent() {
+    fn send<T: Send>(_: &T) {}
+    let disk = new_disk();
+    send(&Log::create(dir(), IDENTITY, &options(&disk, SEGMENT_BYTES)).unwrap());
+}
+
 #[test]
 fn impossible_options_are_refused() {
     let disk = new_disk();
