@@ -1,7 +1,10 @@
 //! What was typed, and who runs it.
 
+mod cluster;
 mod history;
+mod interrupt;
 mod output;
+mod run;
 
 use std::io;
 
@@ -25,6 +28,10 @@ pub struct Cli {
 enum Command {
     /// Judge recorded histories
     History(history::Args),
+    /// Run a cluster of six storage nodes, a writer and a standby until Ctrl-C
+    Cluster(cluster::Args),
+    /// Run a cluster under faults and judge what its clients saw
+    Run(run::Args),
 }
 
 impl Cli {
@@ -32,6 +39,8 @@ impl Cli {
     pub fn run(self) -> io::Result<Exit> {
         match self.command {
             Some(Command::History(args)) => history::run(&args),
+            Some(Command::Cluster(args)) => cluster::run(&args),
+            Some(Command::Run(args)) => run::run(&args),
             None => {
                 output::line(&Self::command().render_help().to_string())?;
                 Ok(Exit::Unreadable)
