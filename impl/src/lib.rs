@@ -1,8 +1,17 @@
 //! What runs: the storage protocol over real disks and sockets.
 //!
-//! [`log`] is the hot log of a storage node, [`wire`] the frames between processes, [`resp`] the protocol that
+//! Three processes: a storage [`node`] keeps one copy, the [`writer`] is the database instance, [`meta`] allocates volume
+//! epochs. [`log`] is the hot log of a storage node, [`wire`] the frames between processes, [`resp`] the protocol that
 //! `redis-cli` speaks to the database instance.
+//!
+//! Architecture invariant: no protocol decision is made here. Which epoch is stale, how many answers are enough and what
+//! may be acknowledged is asked of the step functions of `sextant_model`; this crate moves bytes, keeps payloads beside the
+//! control state, and repeats what was lost.
 
 pub mod log;
+pub mod meta;
+pub mod node;
+pub mod process;
 pub mod resp;
 pub mod wire;
+pub mod writer;

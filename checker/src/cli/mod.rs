@@ -3,8 +3,12 @@
 mod cluster;
 mod history;
 mod interrupt;
+mod meta;
+mod node;
 mod output;
+mod process;
 mod run;
+mod writer;
 
 use std::io;
 
@@ -32,6 +36,12 @@ enum Command {
     Cluster(cluster::Args),
     /// Run a cluster under faults and judge what its clients saw
     Run(run::Args),
+    /// Run the metadata service of a volume
+    Meta(meta::Args),
+    /// Run one storage node of a volume
+    Node(node::Args),
+    /// Run the database instance of a volume
+    Writer(writer::Args),
 }
 
 impl Cli {
@@ -41,6 +51,9 @@ impl Cli {
             Some(Command::History(args)) => history::run(&args),
             Some(Command::Cluster(args)) => cluster::run(&args),
             Some(Command::Run(args)) => run::run(&args),
+            Some(Command::Meta(args)) => Ok(meta::run(args)),
+            Some(Command::Node(args)) => Ok(node::run(args)),
+            Some(Command::Writer(args)) => Ok(writer::run(args)),
             None => {
                 output::line(&Self::command().render_help().to_string())?;
                 Ok(Exit::Unreadable)

@@ -1,3 +1,5 @@
 //! What goes between processes.
 
 pub mod frame;
+pub mod messages;
+pub mod socket;

@@ -1,0 +1,165 @@
+//! The writer's one decision maker: commands, replies and times in, one channel; what waits there is handled together, so that
+//! many commands share a frame and a confirmation.
+
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use sextant_model::instance::Effect;
+use sextant_model::types::Epoch;
+
+use super::database::Database;
+use super::sessions::ReplyTo;
+use super::stream::Stream;
+use super::{Input, Taken};
+use crate::process::announce;
+use crate::resp::{Command, Reply};
+
+/// Inputs handled before what they caused leaves.
+const DRAIN_MAX: usize = 1024;
+/// How often what has no answer is looked after.
+const TICK: Duration = Duration::from_millis(100);
+
+/// Where this writer is in its life.
+pub(super) enum Standing {
+    /// Another writer is active as far as this one knows.
+    Standby,
+    /// It asks for the volume.
+    Taking { since: Instant },
+    /// It recovers, or serves.
+    Running(Box<Running>),
+    /// Another writer took over: this one serves nobody any more.
+    Deposed { by: Epoch },
+}
+
+/// One incarnation: from its epoch on.
+pub(super) struct Running {
+    since: Instant,
+    stream: Stream,
+    database: Database,
+}
+
+pub(super) struct Executor<F> {
+    pub standing: Standing,
+    /// Connects to the nodes once an epoch is there.
+    pub connect: F,
+}
+
+impl<F: FnMut(Taken) -> Stream> Executor<F> {
+    /// Runs for ever.
+    pub fn run(mut self, inputs: &Receiver<Input>) {
+        let mut next_tick = Instant::now() + TICK;
+        loop {
+            let wake = self.deadline().map_or(next_tick, |at| at.min(next_tick));
+            match inputs.recv_timeout(wake.saturating_duration_since(Instant::now())) {
+                Ok(first) => {
+                    self.handle(first);
+                    inputs.try_iter().take(DRAIN_MAX).for_each(|input| self.handle(input));
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+            let now = Instant::now();
+            if now >= wake {
+                next_tick = now + TICK;
+                self.on_running(|running| running.stream.on_time(now));
+            }
+            self.on_running(|running| running.stream.flush());
+        }
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        match &self.standing {
+            Standing::Running(running) => running.stream.deadline(),
+            Standing::Standby | Standing::Taking { .. } | Standing::Deposed { .. } => None,
+        }
+    }
+
+    fn handle(&mut self, input: Input) {
+        match input {
+            Input::Command { to, command } => self.on_command(to, command),
+            Input::Connected { segment } => self.on_running(|running| running.stream.on_connected(segment)),
+            Input::Disconnected { segment } => self.on_running(|running| running.stream.on_disconnected(segment)),
+            Input::Replies { segment, replies } => self.on_running(|running| {
+                for page in running.stream.on_replies(segment, replies) {
+                    running.database.on_page(&page.key, page.lsn, page.value, &mut running.stream);
+                }
+            }),
+            Input::Taking => self.standing = Standing::Taking { since: Instant::now() },
+            Input::Taken(taken) => self.on_taken(taken),
+            Input::Lost { caller, by } => self.depose(caller, by),
+        }
+    }
+
+    fn on_taken(&mut self, taken: Taken) {
+        let since = match self.standing {
+            Standing::Taking { since } => since,
+            Standing::Standby | Standing::Running(_) | Standing::Deposed { .. } => Instant::now(),
+        };
+        let running = Running { since, stream: (self.connect)(taken), database: Database::default() };
+        self.standing = Standing::Running(Box::new(running));
+    }
+
+    fn on_command(&mut self, to: ReplyTo, command: Command) {
+        match &self.standing {
+            Standing::Running(running) if running.stream.is_open() => self.on_running(|running| {
+                running.database.submit(to, command, &mut running.stream);
+            }),
+            closed => to.send(Reply::Error(closed.refusal())),
+        }
+    }
+
+    /// Does something with the running incarnation, and then what that causes.
+    fn on_running(&mut self, act: impl FnOnce(&mut Running)) {
+        if let Standing::Running(running) = &mut self.standing {
+            act(running);
+            if let Some(by) = running.settle() {
+                let ve = running.stream.ve();
+                self.depose(ve, by);
+            }
+        }
+    }
+
+    fn depose(&mut self, own: Epoch, by: Epoch) {
+        announce(&format!("deposed {own} by {by}"));
+        let ended = std::mem::replace(&mut self.standing, Standing::Deposed { by });
+        if let Standing::Running(running) = ended {
+            running.database.give_up(&deposed(by));
+        }
+    }
+}
+
+impl Running {
+    /// Tells the clients what was decided. The epoch that took over, if one has.
+    fn settle(&mut self) -> Option<Epoch> {
+        while let Some(effect) = self.stream.next_effect() {
+            match effect {
+                Effect::Committed { vdl } => self.database.on_committed(vdl, &mut self.stream),
+                Effect::Answer { id, .. } => self.database.on_answer(id),
+                Effect::Opened { vdl } => {
+                    let (ve, took) = (self.stream.ve(), self.since.elapsed().as_millis());
+                    announce(&format!("open {ve} vdl={vdl} recovery-ms={took}"));
+                }
+                Effect::Deposed { by } => return Some(by),
+                // The stream has done what these ask for.
+                Effect::Decided { .. } | Effect::Allocated { .. } | Effect::AskConfirmation { .. } => {}
+            }
+        }
+        None
+    }
+}
+
+impl Standing {
+    /// What a command is told while nobody is served. Nothing was done then.
+    fn refusal(&self) -> String {
+        match self {
+            Standing::Standby => "ERR standby: another writer is active".to_owned(),
+            Standing::Taking { .. } => "ERR not open: taking the volume".to_owned(),
+            Standing::Running(running) => format!("ERR not open: recovery of {} is under way", running.stream.ve()),
+            Standing::Deposed { by } => format!("ERR {}", deposed(*by)),
+        }
+    }
+}
+
+fn deposed(by: Epoch) -> String {
+    format!("deposed: volume epoch {by} has taken over")
+}
