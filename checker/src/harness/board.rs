@@ -35,6 +35,7 @@ pub(crate) struct Board {
     current: Mutex<Option<Arc<Seat>>>,
     changed: Condvar,
     closed: AtomicBool,
+    pressed: AtomicBool,
     /// Operations by how they ended.
     pub(crate) ok: AtomicU64,
     pub(crate) fail: AtomicU64,
@@ -59,6 +60,15 @@ impl Board {
 
     pub(crate) fn is_closed(&self) -> bool {
         self.closed.load(Ordering::Relaxed)
+    }
+
+    /// Under pressure the clients write all the time.
+    pub(crate) fn press(&self, pressed: bool) {
+        self.pressed.store(pressed, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_pressed(&self) -> bool {
+        self.pressed.load(Ordering::Relaxed)
     }
 
     pub(crate) fn current(&self) -> Option<Arc<Seat>> {

@@ -12,7 +12,7 @@ use sextant_histories::{Call, Key, Outcome, RecordError, Recorder, Reply as Answ
 use sextant_storage::resp::{Command, Reply};
 
 use super::board::{Board, Seat};
-use super::connection::Connection;
+use super::connection::{Connection, Failure};
 use super::workload::Workload;
 
 /// Much shorter than the pause of a zombie writer, so that the clients that stay with it keep asking.
@@ -67,6 +67,9 @@ struct End {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Next {
     Continue,
+    /// No answer in time. The connection is kept: whatever a paused writer finds there when it wakes, it finds in order,
+    /// and the reads of its clients at once.
+    Wait,
     Reconnect,
     /// It said that it does not serve.
     Leave,
@@ -92,9 +95,16 @@ impl Client {
             if !self.connect(&seat) {
                 continue;
             }
-            let (key, call) = if self.unanswered { self.workload.probe() } else { self.workload.next() };
+            let pressed = self.common.board.is_pressed();
+            let (key, call) = match self.unanswered {
+                true => self.workload.probe(),
+                false if pressed => self.workload.write(),
+                false => self.workload.next(),
+            };
             self.operate(&seat, key, call)?;
-            std::thread::sleep(Duration::from_micros(self.workload.think_us()));
+            if !pressed {
+                std::thread::sleep(Duration::from_micros(self.workload.think_us()));
+            }
         }
         Ok(())
     }
@@ -174,28 +184,28 @@ impl Client {
         common.recorder.complete(self.process, outcome.clone())?;
         self.count(seat, &call, &outcome);
         self.learn(&key, &call, &outcome);
-        self.unanswered = next == Next::Reconnect;
+        self.unanswered = matches!(next, Next::Wait | Next::Reconnect);
         match next {
-            Next::Continue => {}
+            Next::Continue | Next::Wait => {}
             Next::Reconnect => self.connection = None,
             Next::Leave => self.leave(seat),
         }
         Ok(outcome)
     }
 
-    fn exchange(&mut self, key: &Key, call: &Call) -> Option<Reply> {
-        let connection = self.connection.as_mut()?;
+    fn exchange(&mut self, key: &Key, call: &Call) -> Result<Reply, Failure> {
+        let connection = self.connection.as_mut().ok_or(Failure::Lost)?;
         let key = bare(key);
         let command = match call {
             Call::Read => Command::Get { key },
             Call::Write(new) => Command::Set { key, value: text(new) },
             Call::Cas { old, new } => Command::SetIfEq { key, old: text(old), value: text(new) },
         };
-        connection.exchange(&command, PATIENCE).ok()
+        connection.exchange(&command, PATIENCE)
     }
 
     /// Counts replies that make no sense: they are evidence against the run, whatever the history says.
-    fn end(&self, call: &Call, reply: Option<Reply>) -> End {
+    fn end(&self, call: &Call, reply: Result<Reply, Failure>) -> End {
         let (end, understood) = end_of(call, reply);
         if !understood {
             self.common.board.strange.fetch_add(1, Ordering::Relaxed);
@@ -236,31 +246,30 @@ impl Client {
     }
 }
 
-/// The meaning of a reply, and whether the contract knows it. `None` is a connection that broke, or silence.
-fn end_of(call: &Call, reply: Option<Reply>) -> (End, bool) {
+/// The meaning of a reply or of its absence, and whether the contract knows it.
+fn end_of(call: &Call, reply: Result<Reply, Failure>) -> (End, bool) {
     let end = |outcome, next| (End { outcome, next }, true);
     let open_ended = match call {
         Call::Read => Outcome::Fail,
         Call::Write(_) | Call::Cas { .. } => Outcome::Indeterminate,
     };
     match (call, reply) {
-        (_, None) => end(open_ended, Next::Reconnect),
-        (Call::Read, Some(Reply::Bulk(None))) => end(Outcome::Ok(Answer::Read(Value::Null)), Next::Continue),
-        (Call::Read, Some(Reply::Bulk(Some(bytes)))) => end(Outcome::Ok(Answer::Read(value(&bytes))), Next::Continue),
-        (Call::Write(_), Some(Reply::Simple(word))) if word == "OK" => {
-            end(Outcome::Ok(Answer::Written), Next::Continue)
-        }
-        (Call::Cas { .. }, Some(Reply::Simple(word))) if word == "OK" => {
+        (_, Err(Failure::Late)) => end(open_ended, Next::Wait),
+        (_, Err(Failure::Lost)) => end(open_ended, Next::Reconnect),
+        (Call::Read, Ok(Reply::Bulk(None))) => end(Outcome::Ok(Answer::Read(Value::Null)), Next::Continue),
+        (Call::Read, Ok(Reply::Bulk(Some(bytes)))) => end(Outcome::Ok(Answer::Read(value(&bytes))), Next::Continue),
+        (Call::Write(_), Ok(Reply::Simple(word))) if word == "OK" => end(Outcome::Ok(Answer::Written), Next::Continue),
+        (Call::Cas { .. }, Ok(Reply::Simple(word))) if word == "OK" => {
             end(Outcome::Ok(Answer::Swapped), Next::Continue)
         }
-        (Call::Cas { .. }, Some(Reply::Bulk(None))) => end(Outcome::Ok(Answer::Differed), Next::Continue),
-        (_, Some(Reply::Error(error))) => match class(&error) {
+        (Call::Cas { .. }, Ok(Reply::Bulk(None))) => end(Outcome::Ok(Answer::Differed), Next::Continue),
+        (_, Ok(Reply::Error(error))) => match class(&error) {
             Class::NotServing => end(Outcome::Fail, Next::Leave),
             Class::NotYet => end(Outcome::Fail, Next::Reconnect),
             Class::Indeterminate => end(open_ended, Next::Reconnect),
             Class::Unknown => (End { outcome: open_ended, next: Next::Reconnect }, false),
         },
-        (_, Some(_)) => (End { outcome: open_ended, next: Next::Reconnect }, false),
+        (_, Ok(_)) => (End { outcome: open_ended, next: Next::Reconnect }, false),
     }
 }
 
@@ -311,20 +320,23 @@ mod tests {
     /// The contract of `-ERR`, silence and replies, line by line.
     #[test]
     fn every_end_is_what_the_contract_says() {
-        let error = |text: &str| Some(Reply::Error(text.into()));
-        let ok = || Some(Reply::Simple("OK".into()));
+        let error = |text: &str| Ok(Reply::Error(text.into()));
+        let ok = || Ok(Reply::Simple("OK".into()));
         let (read, write) = (Call::Read, Call::Write(1.into()));
         let cas = Call::Cas { old: 1.into(), new: 2.into() };
         let claim = Outcome::Ok;
         for (call, reply, outcome, next) in [
-            (&read, None, Outcome::Fail, Next::Reconnect),
-            (&write, None, Outcome::Indeterminate, Next::Reconnect),
-            (&cas, None, Outcome::Indeterminate, Next::Reconnect),
-            (&read, Some(Reply::Bulk(None)), claim(Answer::Read(Value::Null)), Next::Continue),
-            (&read, Some(Reply::Bulk(Some(b"7".to_vec()))), claim(Answer::Read(7.into())), Next::Continue),
+            (&read, Err(Failure::Late), Outcome::Fail, Next::Wait),
+            (&write, Err(Failure::Late), Outcome::Indeterminate, Next::Wait),
+            (&cas, Err(Failure::Late), Outcome::Indeterminate, Next::Wait),
+            (&read, Err(Failure::Lost), Outcome::Fail, Next::Reconnect),
+            (&write, Err(Failure::Lost), Outcome::Indeterminate, Next::Reconnect),
+            (&cas, Err(Failure::Lost), Outcome::Indeterminate, Next::Reconnect),
+            (&read, Ok(Reply::Bulk(None)), claim(Answer::Read(Value::Null)), Next::Continue),
+            (&read, Ok(Reply::Bulk(Some(b"7".to_vec()))), claim(Answer::Read(7.into())), Next::Continue),
             (&write, ok(), claim(Answer::Written), Next::Continue),
             (&cas, ok(), claim(Answer::Swapped), Next::Continue),
-            (&cas, Some(Reply::Bulk(None)), claim(Answer::Differed), Next::Continue),
+            (&cas, Ok(Reply::Bulk(None)), claim(Answer::Differed), Next::Continue),
             (&write, error("ERR deposed: volume epoch e3 has taken over"), Outcome::Fail, Next::Leave),
             (&read, error("ERR deposed: volume epoch e3 has taken over"), Outcome::Fail, Next::Leave),
             (&write, error("ERR standby of e2"), Outcome::Fail, Next::Leave),
@@ -345,10 +357,10 @@ mod tests {
         for reply in
             [Reply::Bulk(None), Reply::Integer(1), Reply::Error("ERR syntax".into()), Reply::Simple("QUEUED".into())]
         {
-            let (end, understood) = end_of(&write, Some(reply));
+            let (end, understood) = end_of(&write, Ok(reply));
             assert_eq!((end.outcome, understood), (Outcome::Indeterminate, false));
         }
-        let (end, understood) = end_of(&Call::Read, Some(Reply::Simple("OK".into())));
+        let (end, understood) = end_of(&Call::Read, Ok(Reply::Simple("OK".into())));
         assert_eq!((end.outcome, understood), (Outcome::Fail, false));
     }
 }

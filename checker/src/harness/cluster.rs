@@ -16,7 +16,7 @@ use super::HarnessError;
 use super::board::{Board, Seat};
 use super::journal::Journal;
 use super::line::Line;
-use super::supervisor::{Death, ProcessId, Report, Supervisor};
+use super::supervisor::{Death, Group, ProcessId, Report, Supervisor};
 
 /// The six storage nodes; the letter is the zone.
 pub(crate) const NODES: [&str; 6] = ["a1", "a2", "b1", "b2", "c1", "c2"];
@@ -236,8 +236,17 @@ impl Cluster {
     }
 
     /// SIGKILL, at once, and reaped. What the dead were is forgotten.
-    pub(crate) fn kill(&mut self, processes: &[ProcessId]) -> Result<(Duration, Vec<Death>), HarnessError> {
-        let killed = self.supervisor.kill(processes).map_err(HarnessError::io("kill"))?;
+    pub(crate) fn kill(&mut self, processes: &[ProcessId]) -> Result<Vec<Death>, HarnessError> {
+        Ok(self.kill_nodes_first(processes, Duration::ZERO)?.1)
+    }
+
+    /// As [`Cluster::kill`], all nodes at once and the others `lag` later; also how long it took.
+    pub(crate) fn kill_nodes_first(
+        &mut self,
+        processes: &[ProcessId],
+        lag: Duration,
+    ) -> Result<(Duration, Vec<Death>), HarnessError> {
+        let killed = self.supervisor.kill(processes, lag).map_err(HarnessError::io("kill"))?;
         for process in processes {
             self.forget(*process);
         }
@@ -334,7 +343,8 @@ impl Cluster {
         if let Some(mutant) = &self.site.mutant {
             arguments.extend(["--mutant".into(), mutant.into()]);
         }
-        let process = self.supervisor.start(name, &arguments)?;
+        let group = if NODES.contains(&name) { Group::Named("nodes") } else { Group::Own };
+        let process = self.supervisor.start(name, group, &arguments)?;
         let pid = self.supervisor.pid_number(process).unwrap_or_default();
         self.note(&format!("started {name} (pid {pid})"));
         Ok(process)

@@ -7,6 +7,7 @@
 //! Three things that the rest relies on: no process outlives its [`supervisor`]; what the clients record is what the
 //! contract of the processes lets them claim; a fault counts only with its [`Receipt`].
 
+mod at_once;
 mod board;
 mod client;
 mod cluster;
@@ -25,6 +26,7 @@ mod random;
 mod receipt;
 mod run;
 mod serve;
+mod spawner;
 mod store;
 pub mod supervisor;
 mod workload;

@@ -39,6 +39,19 @@ impl Fault {
     }
 }
 
+/// How often a power cut is tried that finds everything synced, or whose signals are too slow.
+const POWER_CUTS: u64 = 8;
+
+impl Fault {
+    /// The fault and what to do in its place, one after the other, as long as it does not bite.
+    pub(crate) fn attempts(&self) -> Vec<Self> {
+        match self {
+            Self::PowerCut { seed } => (0..POWER_CUTS).map(|more| Self::PowerCut { seed: seed ^ more }).collect(),
+            Self::KillNode { .. } | Self::KillWriter | Self::ZombieWriter { .. } => vec![self.clone()],
+        }
+    }
+}
+
 /// A fault and the undisturbed time before it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Planned {
@@ -129,6 +142,14 @@ mod tests {
             counts[nodes.len()] += 1;
         }
         assert!(counts[0] == 0 && counts[1] > 0 && counts[2] > 0, "{counts:?}");
+    }
+
+    #[test]
+    fn only_a_power_cut_is_tried_again_and_each_time_otherwise() {
+        let attempts = Fault::PowerCut { seed: 5 }.attempts();
+        assert_eq!(attempts.len(), POWER_CUTS as usize);
+        assert_ne!(attempts[0], attempts[1]);
+        assert_eq!(Fault::KillWriter.attempts(), [Fault::KillWriter]);
     }
 
     #[test]

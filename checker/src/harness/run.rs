@@ -162,16 +162,22 @@ impl Faults<'_> {
     fn run(mut self, cluster: &mut Cluster) -> Result<Vec<Receipt>, HarnessError> {
         let nemesis: &Nemesis = &self.config.nemesis;
         let end = self.start + Duration::from_secs(u64::from(self.config.seconds));
-        for planned in Plan::new(self.config.seed, nemesis) {
-            let first_round = self.receipts.len() < nemesis.kinds().len();
+        for (number, planned) in Plan::new(self.config.seed, nemesis).enumerate() {
+            let first_round = number < nemesis.kinds().len();
             let strike_at = Instant::now() + planned.calm;
             if strike_at >= end && !first_round || self.over(cluster) {
                 break;
             }
             self.calm(cluster, strike_at)?;
-            let receipt = strike(cluster, &planned.fault, self.start)?;
-            (self.progress)(Progress::Fault(receipt.clone()));
-            self.receipts.push(receipt);
+            for fault in planned.fault.attempts() {
+                let receipt = strike(cluster, &fault, self.start)?;
+                let again = !receipt.bit() && receipt.starved.is_none() && !self.over(cluster);
+                (self.progress)(Progress::Fault(receipt.clone()));
+                self.receipts.push(receipt);
+                if !again {
+                    break;
+                }
+            }
         }
         self.calm(cluster, end)?;
         Ok(self.receipts)

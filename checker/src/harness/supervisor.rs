@@ -4,7 +4,7 @@
 //!   this process, and a child that is stopped. The kernel means the *thread* that started the child, hence a thread
 //!   that does nothing but start children and lives as long as the [`Supervisor`].
 //! * Dropping the supervisor kills and reaps them all: that covers errors and panics.
-//! * Each child leads a process group of its own, so that Ctrl-C on the terminal reaches this process only, which then
+//! * No child is in the process group of this process, so that Ctrl-C on the terminal reaches this process only, which then
 //!   ends the run in order.
 
 use std::collections::BTreeMap;
@@ -21,6 +21,8 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::HarnessError;
+use super::at_once::{Target, kill_at_once};
+use super::spawner::Spawner;
 
 /// One start of one program: a restarted node is another process. Never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -50,6 +52,16 @@ pub struct Supervisor {
 struct Running {
     name: String,
     child: Child,
+    /// The kernel's number of its process group, and what it is called here.
+    group: (i32, Group),
+}
+
+/// Processes of a group can be killed by one system call, which nothing comes between. That is as close to a power cut as
+/// signals get: a sender of several is itself interrupted by those who wake up to die.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Group {
+    Own,
+    Named(&'static str),
 }
 
 enum FromReader {
@@ -90,19 +102,23 @@ impl Supervisor {
     }
 
     /// Starts a process; what it prints arrives as [`Report::Line`].
-    pub fn start(&mut self, name: &str, arguments: &[OsString]) -> Result<ProcessId, HarnessError> {
+    pub fn start(&mut self, name: &str, group: Group, arguments: &[OsString]) -> Result<ProcessId, HarnessError> {
         let log = self.logs.join(format!("{name}.log"));
         let log_file = OpenOptions::new().append(true).create(true).open(&log);
         let log_file = log_file.map_err(HarnessError::io(format!("open {}", log.display())))?;
         let mut command = Command::new(&self.executable);
-        command.args(arguments).process_group(0);
+        // 0: a new group, of which it is the leader. A group lives as long as one of its members is not reaped.
+        let joined = self.children.values().map(|running| running.group).find(|(_, named)| *named == group);
+        let joined = joined.filter(|_| group != Group::Own).map_or(0, |(number, _)| number);
+        command.args(arguments).process_group(joined);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log_file);
         let mut child = self.spawn(command).map_err(HarnessError::io(format!("start {name}")))?;
         let process = ProcessId(self.next_process);
         self.next_process += 1;
         let stdout = child.stdout.take();
         // From here on the child is buried with the others, also when its reader cannot be started.
-        self.children.insert(process, Running { name: name.to_owned(), child });
+        let number = if joined == 0 { Pid::from_child(&child).as_raw_nonzero().get() } else { joined };
+        self.children.insert(process, Running { name: name.to_owned(), child, group: (number, group) });
         if let Some(stdout) = stdout {
             self.read(process, stdout)?;
         }
@@ -126,16 +142,13 @@ impl Supervisor {
         }
     }
 
-    /// SIGKILL, all in one go and before any waiting, then reaps them. Returns how long the signals took from the first
-    /// to the last, and what became of each. Processes that were dead before are left out.
-    pub fn kill(&mut self, processes: &[ProcessId]) -> io::Result<(Duration, Vec<Death>)> {
-        let pids: Vec<Pid> = processes.iter().filter_map(|process| self.pid(*process)).collect();
-        let start = Instant::now();
-        let sent: Vec<_> = pids.iter().map(|pid| kill_process(*pid, Signal::KILL)).collect();
-        let span = start.elapsed();
-        for result in sent {
-            result?;
-        }
+    /// SIGKILL, all in one go and before any waiting, then reaps them. Returns how long it took from the first kill to
+    /// the last, and what became of each. Processes that were dead before are left out.
+    ///
+    /// Whole groups die first, and the others `lag` later.
+    pub fn kill(&mut self, processes: &[ProcessId], lag: Duration) -> io::Result<(Duration, Vec<Death>)> {
+        let targets = self.targets(processes);
+        let span = kill_at_once(&targets, lag)?;
         let mut deaths = Vec::new();
         for process in processes {
             if let Some(mut running) = self.children.remove(process) {
@@ -166,6 +179,25 @@ impl Supervisor {
     /// The kernel's number of a process that is not known to be dead.
     pub fn pid_number(&self, process: ProcessId) -> Option<u32> {
         self.children.get(&process).map(|running| running.child.id())
+    }
+
+    /// Whole groups first, then who is alone or whose group is to live.
+    fn targets(&self, processes: &[ProcessId]) -> Vec<Target> {
+        let victims = processes.iter().filter_map(|process| self.children.get(process));
+        let mut targets = Vec::new();
+        for victim in victims {
+            let mut members = self.children.iter().filter(|(_, running)| running.group == victim.group);
+            let target = if members.all(|(process, _)| processes.contains(process)) {
+                Target::Group(victim.group.0)
+            } else {
+                Target::Process(Pid::from_child(&victim.child))
+            };
+            if !targets.contains(&target) {
+                targets.push(target);
+            }
+        }
+        targets.sort_unstable_by_key(|target| matches!(target, Target::Process(_)));
+        targets
     }
 
     fn signal(&self, process: ProcessId, signal: Signal) -> io::Result<()> {
@@ -224,55 +256,10 @@ impl Drop for Supervisor {
     fn drop(&mut self) {
         let all: Vec<ProcessId> = self.children.keys().copied().collect();
         // Nothing can be done about an error here; the kernel kills what is left when the spawner thread ends.
-        let _ = self.kill(&all);
+        let _ = self.kill(&all, Duration::ZERO);
         self.spawner = None;
         for reader in self.readers.drain(..) {
             let _ = reader.join();
-        }
-    }
-}
-
-struct Request {
-    command: Command,
-    reply: Sender<io::Result<Child>>,
-}
-
-/// The thread that starts all children, see the head of this file.
-struct Spawner {
-    requests: Option<Sender<Request>>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Spawner {
-    fn start() -> io::Result<Self> {
-        let (sender, requests) = mpsc::channel::<Request>();
-        let thread = std::thread::Builder::new().name("spawner".into()).spawn(move || {
-            for Request { mut command, reply } in requests {
-                if let Err(mpsc::SendError(Ok(mut orphan))) = reply.send(command.spawn()) {
-                    // Whoever asked is gone.
-                    let _ = orphan.kill();
-                    let _ = orphan.wait();
-                }
-            }
-        })?;
-        Ok(Self { requests: Some(sender), thread: Some(thread) })
-    }
-
-    fn spawn(&self, command: Command) -> io::Result<Child> {
-        let (reply, answer) = mpsc::channel();
-        let sent = self.requests.as_ref().is_some_and(|requests| requests.send(Request { command, reply }).is_ok());
-        match answer.recv() {
-            Ok(result) if sent => result,
-            _ => Err(io::ErrorKind::BrokenPipe.into()),
-        }
-    }
-}
-
-impl Drop for Spawner {
-    fn drop(&mut self) {
-        self.requests = None;
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
         }
     }
 }
@@ -290,7 +277,7 @@ mod tests {
     }
 
     fn start(supervisor: &mut Supervisor, script: &str) -> ProcessId {
-        supervisor.start("script", &["-c".into(), script.into()]).unwrap()
+        supervisor.start("script", Group::Own, &["-c".into(), script.into()]).unwrap()
     }
 
     /// A process that says that it is there, and stays.
@@ -353,17 +340,38 @@ mod tests {
         let mut supervisor = supervisor(logs.path());
         let (one, pid) = sleeper(&mut supervisor);
         let (other, _) = sleeper(&mut supervisor);
-        let (_, deaths) = supervisor.kill(&[one, other]).unwrap();
+        let (_, deaths) = supervisor.kill(&[one, other], Duration::ZERO).unwrap();
         assert!(deaths.iter().all(Death::by_sigkill), "{deaths:?}");
         assert_eq!((deaths.len(), deaths[0].pid, exists(pid)), (2, pid, false));
         assert_eq!(supervisor.state(one), None);
-        let (_, again) = supervisor.kill(&[one]).unwrap();
+        let (_, again) = supervisor.kill(&[one], Duration::ZERO).unwrap();
         assert!(again.is_empty());
         let later = start(&mut supervisor, "exit 7");
         match supervisor.next(Instant::now() + LIMIT) {
             Some(Report::Ended { process, status }) => assert_eq!((process, status.code()), (later, Some(7))),
             other => panic!("{other:?}"),
         }
+    }
+
+    #[test]
+    fn a_group_dies_as_a_whole_and_only_as_a_whole() {
+        let logs = tempfile::tempdir().unwrap();
+        let mut supervisor = supervisor(logs.path());
+        let member = |supervisor: &mut Supervisor| {
+            let arguments = ["-c".into(), "exec sleep 1000".into()];
+            supervisor.start("member", Group::Named("six"), &arguments).unwrap()
+        };
+        let members: Vec<ProcessId> = (0..3).map(|_| member(&mut supervisor)).collect();
+        assert_eq!(supervisor.targets(&members).len(), 1);
+        assert_eq!(supervisor.targets(&members[1..]).len(), 2);
+        // The leader's number names the group also when the leader is gone.
+        supervisor.kill(&members[..1], Duration::ZERO).unwrap();
+        let late = member(&mut supervisor);
+        let rest = [members[1], members[2], late];
+        assert_eq!(supervisor.targets(&rest).len(), 1);
+        let (_, deaths) = supervisor.kill(&rest, Duration::ZERO).unwrap();
+        assert_eq!(deaths.iter().filter(|death| death.by_sigkill()).count(), 3);
+        member(&mut supervisor);
     }
 
     #[test]
@@ -381,7 +389,7 @@ mod tests {
     fn what_cannot_be_started_is_an_error() {
         let logs = tempfile::tempdir().unwrap();
         let mut supervisor = Supervisor::new("/nonexistent/program".into(), logs.path().to_owned()).unwrap();
-        let error = supervisor.start("a1", &[]).unwrap_err().to_string();
+        let error = supervisor.start("a1", Group::Own, &[]).unwrap_err().to_string();
         assert!(error.starts_with("start a1: "), "{error}");
     }
 }

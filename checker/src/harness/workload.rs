@@ -43,6 +43,11 @@ impl Workload {
         (self.key(), Call::Read)
     }
 
+    /// A client under pressure.
+    pub(crate) fn write(&mut self) -> (Key, Call) {
+        (self.key(), Call::Write(self.value()))
+    }
+
     pub(crate) fn next(&mut self) -> (Key, Call) {
         if let Some(key) = self.sweep.pop() {
             return (key, Call::Read);
