@@ -1,29 +1,40 @@
 //! What was typed, and who runs it.
 
+mod cluster;
+mod gate;
 mod history;
-mod model;
+mod interrupt;
 mod meta;
+mod model;
 mod node;
 mod output;
 mod process;
+mod run;
 mod writer;
 
 use std::io;
 
 use clap::error::ErrorKind;
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{Parser, Subcommand};
 use sextant::verdict::Exit;
 
 /// Checks what a distributed system did against what it may do.
+///
+/// Without a subcommand it does the main job: explores the core of the protocol exhaustively, runs a real cluster of six
+/// nodes under faults for 20 seconds, judges the history that its clients recorded, and prints one table of verdicts.
 #[derive(Debug, Parser)]
 #[command(
     name = "sextant",
     version,
+    args_conflicts_with_subcommands = true,
     after_help = "exit: 0 valid, 1 invalid, 2 unknown, 3 the harness failed, 64 bad usage or unreadable input"
 )]
 pub struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
+    /// The main job in its short form: the smallest exploration and a run of 8 seconds
+    #[arg(long)]
+    quick: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -32,6 +43,12 @@ enum Command {
     History(history::Args),
     /// Explore the protocol exhaustively
     Model(model::Args),
+    /// Run a cluster of six storage nodes, a writer and a standby until Ctrl-C
+    Cluster(cluster::Args),
+    /// Run a cluster under faults and judge what its clients saw
+    Run(run::Args),
+    /// Check what sextant.toml lists: profiles with their counts, mutants, histories, a real run
+    Gate(gate::Args),
     /// Run the metadata service of a volume
     Meta(meta::Args),
     /// Run one storage node of a volume
@@ -46,13 +63,13 @@ impl Cli {
         match self.command {
             Some(Command::History(args)) => history::run(&args),
             Some(Command::Model(args)) => model::run(&args),
+            Some(Command::Cluster(args)) => cluster::run(&args),
+            Some(Command::Run(args)) => run::run(&args),
+            Some(Command::Gate(args)) => gate::run(&args),
             Some(Command::Meta(args)) => Ok(meta::run(args)),
             Some(Command::Node(args)) => Ok(node::run(args)),
             Some(Command::Writer(args)) => Ok(writer::run(args)),
-            None => {
-                output::line(&Self::command().render_help().to_string())?;
-                Ok(Exit::Unreadable)
-            }
+            None => gate::everything(self.quick),
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write as _};
 use std::net::TcpListener;
+use std::time::Duration;
 
 use clap::{Subcommand, ValueEnum};
 use serde::Serialize;
@@ -268,33 +269,49 @@ fn all_cores() -> usize {
 
 fn explored(leg: &Leg, rules: Rules, engine: Engine, threads: usize) -> io::Result<Explored> {
     let model = Core::new(rules, leg.bounds);
-    let explored = explore::explore(&model, engine, threads, &mut |progress| show(leg, progress));
-    clear_progress();
-    explored.map_err(io::Error::other)
+    let mut shown = Shown::new(leg.name);
+    explore::explore(&model, engine, threads, &mut |progress| shown.show(progress)).map_err(io::Error::other)
 }
 
-fn show(leg: &Leg, at: Progress) {
-    if !io::stderr().is_terminal() || at.elapsed.as_millis() < 300 {
-        return;
+/// The progress of a search on a terminal: one line, refreshed twice a second, gone when the search is over.
+pub struct Shown {
+    name: &'static str,
+    last: Duration,
+}
+
+const BETWEEN_LINES: Duration = Duration::from_millis(500);
+
+impl Shown {
+    pub fn new(name: &'static str) -> Self {
+        Shown { name, last: Duration::ZERO }
     }
-    let rate = at.unique_states as f64 / at.elapsed.as_secs_f64() / 1000.0;
-    let mut err = io::stderr().lock();
-    // Where standard error fails there is nobody to show progress to.
-    let _ = write!(
-        err,
-        "\r\x1b[K{}: {} states, {} transitions, depth {}, {rate:.0} k states/s, {:.0} s",
-        leg.name,
-        at.unique_states,
-        at.generated_states,
-        at.depth,
-        at.elapsed.as_secs_f64()
-    );
-    let _ = err.flush();
+
+    pub fn show(&mut self, at: Progress) {
+        if !io::stderr().is_terminal() || at.elapsed < self.last + BETWEEN_LINES {
+            return;
+        }
+        self.last = at.elapsed;
+        let rate = at.unique_states as f64 / at.elapsed.as_secs_f64() / 1000.0;
+        let mut err = io::stderr().lock();
+        // Where standard error fails there is nobody to show progress to.
+        let _ = write!(
+            err,
+            "\r\x1b[2K{}: {} states, {} transitions, depth {}, {rate:.0} k states/s, {:.0} s",
+            self.name,
+            at.unique_states,
+            at.generated_states,
+            at.depth,
+            at.elapsed.as_secs_f64()
+        );
+        let _ = err.flush();
+    }
 }
 
-fn clear_progress() {
-    if io::stderr().is_terminal() {
-        let _ = write!(io::stderr().lock(), "\r\x1b[K");
+impl Drop for Shown {
+    fn drop(&mut self) {
+        if self.last > Duration::ZERO {
+            let _ = write!(io::stderr().lock(), "\r\x1b[2K");
+        }
     }
 }
 

@@ -14,6 +14,11 @@ pub fn error(text: &str) {
     let _ = writeln!(io::stderr().lock(), "error: {text}");
 }
 
+/// Prints a line on standard error that is no error.
+pub fn note(text: &str) {
+    let _ = writeln!(io::stderr().lock(), "{text}");
+}
+
 /// Forgives a closed pipe, and nothing else.
 pub fn flushed(result: io::Result<()>) -> io::Result<()> {
     match result {

@@ -1,0 +1,20 @@
+//! Ctrl-C, and what other programs send to say the same.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use sextant::verdict::Exit;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::flag;
+
+/// A flag that the first signal sets. The second one ends the program at once; the kernel then ends its children.
+pub fn flag_on_signal() -> io::Result<Arc<AtomicBool>> {
+    let interrupt = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM, SIGHUP] {
+        // In this order: the first signal finds the flag down.
+        flag::register_conditional_shutdown(signal, Exit::Harness.code().into(), interrupt.clone())?;
+        flag::register(signal, interrupt.clone())?;
+    }
+    Ok(interrupt)
+}

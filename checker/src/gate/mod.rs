@@ -1,0 +1,185 @@
+//! The gate: everything that a configuration lists, judged to the end, in one table with one exit code.
+
+mod config;
+mod junit;
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use sextant_histories::History;
+use sextant_model::closed::Core;
+use sextant_model::mutants::Mutant;
+use sextant_model::profiles::{Leg, Profile, Size};
+use sextant_model::rules::Rules;
+
+use crate::explore::{self, Death, Engine};
+use crate::harness::{self, Config as RunConfig, HarnessError, Progress};
+use crate::linearizability::{CasRegister, Finding, Limits, check, verify};
+use crate::verdict::{Exit, Verdict};
+
+pub use config::{Config, ConfigError, Histories, Profiled, Run};
+pub use junit::write as write_junit;
+
+/// One line of the table.
+#[derive(Clone, Debug)]
+pub struct Row {
+    /// `model`, `mutant`, `history` or `run`
+    pub group: &'static str,
+    pub name: String,
+    pub exit: Exit,
+    /// What was found, in one line.
+    pub detail: String,
+    pub elapsed: Duration,
+}
+
+impl Row {
+    /// The word for its exit.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self.exit {
+            Exit::Valid => "valid",
+            Exit::Invalid => "INVALID",
+            Exit::Unknown => "unknown",
+            Exit::Unreadable => "unreadable",
+            Exit::Harness => "harness failed",
+        }
+    }
+}
+
+/// Runs `judge` and makes a row of what it found; the error is a failure of the harness.
+fn row(group: &'static str, name: String, judge: impl FnOnce() -> Result<(Exit, String), String>) -> Row {
+    let began = Instant::now();
+    let (exit, detail) = judge().unwrap_or_else(|failure| (Exit::Harness, failure));
+    Row { group, name, exit, detail, elapsed: began.elapsed() }
+}
+
+/// Explores one leg under the adopted rules. It is invalid if a property is violated, or if its count is not `states`.
+#[must_use]
+pub fn explore_leg(
+    profile: &Profile,
+    size: Size,
+    leg: &Leg,
+    states: usize,
+    progress: &mut dyn FnMut(explore::Progress),
+) -> Row {
+    row("model", format!("{} {} {}", profile.name, size.name(), leg.name), || {
+        let model = Core::new(Rules::adopted(), leg.bounds);
+        let explored = explore::explore(&model, Engine::Bfs, all_cores(), progress).map_err(|f| f.to_string())?;
+        let found = explored.unique_states;
+        Ok(match explored.counterexample {
+            Some(c) => (Exit::Invalid, format!("{} violated in {} actions: {}", c.property, c.trace.len(), c.fact)),
+            None if found != states => (Exit::Invalid, format!("{found} states, pinned at {states}: the count changed")),
+            None => (Exit::Valid, format!("{found} states, {}", leg.bounds)),
+        })
+    })
+}
+
+/// A property that no leg of the profile gives anything to say holds vacuously.
+#[must_use]
+pub fn judge_mutant(mutant: &Mutant) -> Row {
+    row("mutant", mutant.id.to_owned(), || {
+        let fate = explore::judge_mutant(mutant, all_cores()).map_err(|f| f.to_string())?;
+        Ok(match &fate.death {
+            Death::Caught(all) => {
+                let each: Vec<_> = all.iter().map(|(id, c)| format!("{id} in {}", c.trace.len())).collect();
+                (Exit::Valid, format!("{}: caught by {}", mutant.mistake, each.join(", ")))
+            }
+            Death::Equivalent(e) => {
+                (Exit::Valid, format!("{}: equivalent, {} states explored whole", mutant.mistake, e.unique_states))
+            }
+            Death::Survived { reason } => (Exit::Invalid, format!("{}: survived: {reason}", mutant.mistake)),
+        })
+    })
+}
+
+/// Judges one recorded history, which must get the verdict `expected`.
+#[must_use]
+pub fn judge_history(file: &Path, expected: Verdict) -> Row {
+    let name = file.file_name().map_or_else(|| file.display().to_string(), |n| n.to_string_lossy().into_owned());
+    row("history", name, || {
+        let history = match History::read(file) {
+            Ok(history) => history,
+            Err(error) => return Ok((Exit::Unreadable, error.to_string())),
+        };
+        let report = check(&history, &CasRegister, &Limits::default());
+        if let Finding::Valid(linearizations) = &report.finding {
+            verify(&history, &CasRegister, linearizations).map_err(|r| format!("own linearization does not replay: {r}"))?;
+        }
+        let (verdict, operations) = (report.verdict(), report.operations);
+        Ok(match (verdict == expected, report.reason()) {
+            (true, None) => (Exit::Valid, format!("{operations} operations, linearizable")),
+            (true, Some(reason)) => (Exit::Valid, format!("{operations} operations, {verdict} as expected: {reason}")),
+            (false, reason) => {
+                let reason = reason.map(|r| format!(": {r}")).unwrap_or_default();
+                let exit = if verdict == Verdict::Unknown { Exit::Unknown } else { Exit::Invalid };
+                (exit, format!("{operations} operations, {verdict}, expected {expected}{reason}"))
+            }
+        })
+    })
+}
+
+/// Runs a cluster under faults; the folder of its evidence, and where it was judged, its row.
+#[must_use]
+pub fn run_cluster(config: &RunConfig, progress: &mut dyn FnMut(Progress)) -> (Row, Option<PathBuf>) {
+    let mut store = None;
+    let name = format!("{} s {}", config.seconds, config.nemesis);
+    let row = row("run", name, || match harness::run(config, progress) {
+        Ok(outcome) => {
+            store = Some(outcome.store.clone());
+            let faults: Vec<_> = outcome.faults().iter().map(|(name, count)| format!("{count} {name}")).collect();
+            let mut detail = format!("{} operations, {} failovers, {}", outcome.operations, outcome.failovers, faults.join(", "));
+            outcome.reasons.iter().chain(&outcome.offending).for_each(|line| detail.push_str(&format!("; {line}")));
+            Ok((outcome.verdict.into(), detail))
+        }
+        Err(HarnessError::Usage(reason)) => Ok((Exit::Unreadable, reason)),
+        Err(error) => Err(error.to_string()),
+    });
+    (row, store)
+}
+
+/// The histories of a folder, by name; the file itself if it is one.
+///
+/// # Errors
+/// If the folder cannot be read or holds no history.
+pub fn histories_in(path: &Path) -> Result<Vec<PathBuf>, String> {
+    if !path.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let failed = |error: std::io::Error| format!("read {}: {error}", path.display());
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(path).map_err(failed)? {
+        let file = entry.map_err(failed)?.path();
+        if file.extension().is_some_and(|e| e == "jsonl") {
+            files.push(file);
+        }
+    }
+    files.sort();
+    if files.is_empty() { Err(format!("{}: holds no .jsonl file", path.display())) } else { Ok(files) }
+}
+
+/// A row for something that could not even be begun.
+#[must_use]
+pub fn unreadable(group: &'static str, name: String, reason: String) -> Row {
+    Row { group, name, exit: Exit::Unreadable, detail: reason, elapsed: Duration::ZERO }
+}
+
+/// The rows as text, one line each, and what they come to.
+#[must_use]
+pub fn table(rows: &[Row]) -> String {
+    let width = rows.iter().map(|row| row.name.chars().count()).max().unwrap_or(0);
+    let line = |row: &Row| {
+        let seconds = row.elapsed.as_secs_f64();
+        format!("{:<8} {:<width$}  {:<10} {seconds:>6.1} s  {}", row.group, row.name, row.word(), row.detail)
+    };
+    rows.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// What the rows come to.
+#[must_use]
+pub fn exit(rows: &[Row]) -> Exit {
+    Exit::of_all(rows.iter().map(|row| row.exit))
+}
+
+fn all_cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}

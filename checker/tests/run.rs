@@ -1,0 +1,104 @@
+//! `sextant run`: real processes, real faults.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use sextant_histories::History;
+
+fn sextant(store: &Path, arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sextant"));
+    command.arg("run").arg("--store").arg(store).args(arguments).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+/// Processes whose command line names `folder`: the clusters that run in it.
+fn processes_in(folder: &Path) -> Vec<PathBuf> {
+    let folder = folder.to_str().unwrap();
+    let entries = fs::read_dir("/proc").unwrap().filter_map(|entry| Some(entry.ok()?.path().join("cmdline")));
+    entries.filter(|path| fs::read(path).is_ok_and(|bytes| text_lossy(&bytes).contains(folder))).collect()
+}
+
+fn text_lossy(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[test]
+fn bad_usage_is_64_and_leaves_nothing() {
+    let store = tempfile::tempdir().unwrap();
+    for arguments in [
+        &["--nemesis", "kill-everybody"][..],
+        &["--nemesis", "none,kill-node"],
+        &["--nemesis", "kill-node,none"],
+        &["--nemesis", ""],
+        &["--mutant", "M999"],
+        &["--seconds", "0"],
+        &["--seconds", "soon"],
+        &["--name", "a/b"],
+        &["--name", ""],
+    ] {
+        let output = sextant(store.path(), arguments);
+        assert_eq!(output.status.code(), Some(64), "{arguments:?}");
+        assert!(text(&output.stderr).starts_with("error: "), "{arguments:?}");
+    }
+    assert_eq!(fs::read_dir(store.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn a_store_that_cannot_be_written_is_a_failure_of_the_harness() {
+    let store = tempfile::NamedTempFile::new().unwrap();
+    let output = sextant(&store.path().join("below"), &["--seconds", "1"]);
+    assert_eq!(output.status.code(), Some(3));
+    let error = text(&output.stderr);
+    assert!(error.starts_with("error: ") && error.lines().count() == 1, "{error}");
+}
+
+#[test]
+fn all_faults_and_a_valid_verdict() {
+    let store = tempfile::tempdir().unwrap();
+    let output = sextant(store.path(), &["--seconds", "5", "--seed", "1", "--json"]);
+    let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+    assert_eq!(output.status.code(), Some(0), "{stdout}\n{stderr}");
+    assert_eq!(processes_in(store.path()), Vec::<PathBuf>::new());
+
+    let object: serde_json::Map<String, serde_json::Value> = serde_json::from_str(&stdout).unwrap();
+    let fields: Vec<&str> = object.keys().map(String::as_str).collect();
+    assert_eq!(fields, ["failovers", "faults", "info", "ok", "operations", "store", "verdict"]);
+    assert_eq!(object["verdict"], "valid");
+    assert!(object["failovers"].as_u64().unwrap() >= 2, "{stdout}");
+    for fault in ["kill-node", "kill-writer", "zombie-writer", "power-cut"] {
+        assert!(object["faults"][fault].as_u64() >= Some(1), "{fault}: {stdout}");
+    }
+
+    let folder = PathBuf::from(object["store"].as_str().unwrap());
+    assert_eq!(fs::canonicalize(store.path().join("latest")).unwrap(), folder);
+    let history = History::read(folder.join("history.jsonl")).unwrap();
+    assert_eq!(Some(history.operations().len() as u64), object["operations"].as_u64());
+    let kept: serde_json::Value = serde_json::from_slice(&fs::read(folder.join("run.json")).unwrap()).unwrap();
+    assert_eq!((&kept["seed"], &kept["verdict"]), (&1.into(), &object["verdict"]));
+    assert_eq!(
+        kept["command"],
+        "sextant run --seconds 5 --seed 1 --nemesis kill-node,kill-writer,zombie-writer,power-cut"
+    );
+    let page = fs::read_to_string(folder.join("index.html")).unwrap();
+    for fragment in ["valid", "--seed 1", "power-cut", "SIGKILL"] {
+        assert!(page.contains(fragment), "{fragment}");
+    }
+    for log in ["a1.log", "meta.log", "w1.log", "harness.log"] {
+        assert!(folder.join("logs").join(log).exists(), "{log}");
+    }
+    assert!(!folder.join("data").exists());
+}
+
+#[test]
+fn without_faults_there_is_no_failover() {
+    let store = tempfile::tempdir().unwrap();
+    let output = sextant(store.path(), &["--seconds", "1", "--nemesis", "none", "--json"]);
+    let object: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert_eq!((&object["failovers"], &object["faults"]), (&0.into(), &serde_json::json!({})));
+    assert!(store.path().join("run").is_dir());
+}
