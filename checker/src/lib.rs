@@ -1,4 +1,5 @@
 //! Explorers, checkers of histories, the harness, and the `sextant` command.
 
+pub mod explore;
 pub mod linearizability;
 pub mod verdict;
