@@ -44,10 +44,7 @@ impl Exit {
 
     /// Of several. Of none it is unknown: nothing was judged.
     pub fn of_all(exits: impl IntoIterator<Item = Self>) -> Self {
-        exits
-            .into_iter()
-            .reduce(Self::combine)
-            .unwrap_or(Self::Unknown)
+        exits.into_iter().reduce(Self::combine).unwrap_or(Self::Unknown)
     }
 }
 
@@ -83,13 +80,7 @@ mod tests {
 
     #[test]
     fn the_order_of_combination_is_the_documented_one() {
-        let ascending = [
-            Exit::Valid,
-            Exit::Unknown,
-            Exit::Harness,
-            Exit::Unreadable,
-            Exit::Invalid,
-        ];
+        let ascending = [Exit::Valid, Exit::Unknown, Exit::Harness, Exit::Unreadable, Exit::Invalid];
         for (weak, one) in ascending.iter().enumerate() {
             for (strong, other) in ascending.iter().enumerate() {
                 assert_eq!(one.combine(*other), ascending[weak.max(strong)]);
@@ -97,10 +88,7 @@ mod tests {
         }
         assert_eq!(ascending.map(Exit::code), [0, 2, 3, 64, 1]);
         assert_eq!(Exit::of_all([]), Exit::Unknown);
-        assert_eq!(
-            Exit::of_all([Exit::Valid, Exit::Unknown, Exit::Valid]),
-            Exit::Unknown
-        );
+        assert_eq!(Exit::of_all([Exit::Valid, Exit::Unknown, Exit::Valid]), Exit::Unknown);
     }
 
     #[test]

@@ -5,11 +5,7 @@ use std::process::{Command, Output, Stdio};
 
 fn sextant(arguments: &[&str]) -> Output {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../histories/corpus");
-    Command::new(env!("CARGO_BIN_EXE_sextant"))
-        .args(arguments)
-        .current_dir(corpus)
-        .output()
-        .unwrap()
+    Command::new(env!("CARGO_BIN_EXE_sextant")).args(arguments).current_dir(corpus).output().unwrap()
 }
 
 fn code(output: &Output) -> i32 {
@@ -47,18 +43,12 @@ fn exit_codes_follow_the_verdicts_and_combine() {
 
 #[test]
 fn bad_usage_is_64_and_help_is_not_bad() {
-    for wrong in [
-        &["history", "check", VALID][..],
-        &["nonsense"],
-        &["history"],
-        &["history", "check", "--model", "x", VALID],
-    ] {
+    for wrong in
+        [&["history", "check", VALID][..], &["nonsense"], &["history"], &["history", "check", "--model", "x", VALID]]
+    {
         let output = sextant(wrong);
         assert_eq!(code(&output), 64, "{wrong:?}");
-        assert!(
-            stdout(&output).is_empty() && !stderr(&output).is_empty(),
-            "{wrong:?}"
-        );
+        assert!(stdout(&output).is_empty() && !stderr(&output).is_empty(), "{wrong:?}");
     }
     for asked in ["--help", "--version"] {
         let output = sextant(&[asked]);
@@ -75,11 +65,7 @@ fn an_invalid_history_is_explained() {
     let output = check(&[INVALID]);
     let text = stdout(&output);
     let lines: Vec<&str> = text.lines().collect();
-    assert!(
-        lines[0]
-            .starts_with("invalid/stale-read.jsonl: invalid (cas-register, 3 operations, 1 keys, "),
-        "{text}"
-    );
+    assert!(lines[0].starts_with("invalid/stale-read.jsonl: invalid (cas-register, 3 operations, 1 keys, "), "{text}");
     assert!(
         lines[0].ends_with(
             ": process 1 read 1 from key \"x\" (lines 6 to 7), but no order of the operations leaves 1 there \
@@ -101,59 +87,21 @@ fn an_invalid_history_is_explained() {
 
 #[test]
 fn json_is_one_object_a_file_with_exactly_these_fields() {
-    let output = sextant(&[
-        "history",
-        "check",
-        "--model",
-        "register",
-        "--json",
-        VALID,
-        "none.jsonl",
-        INVALID,
-        UNKNOWN,
-    ]);
+    let output = sextant(&["history", "check", "--model", "register", "--json", VALID, "none.jsonl", INVALID, UNKNOWN]);
     assert_eq!(code(&output), 1);
     assert!(stderr(&output).starts_with("error: none.jsonl: "));
     assert_eq!(stderr(&output).lines().count(), 1);
-    let objects: Vec<serde_json::Value> = stdout(&output)
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect();
+    let objects: Vec<serde_json::Value> =
+        stdout(&output).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(objects.len(), 3);
-    for (object, (file, verdict)) in
-        objects
-            .iter()
-            .zip([(VALID, "valid"), (INVALID, "invalid"), (UNKNOWN, "unknown")])
+    for (object, (file, verdict)) in objects.iter().zip([(VALID, "valid"), (INVALID, "invalid"), (UNKNOWN, "unknown")])
     {
-        let fields: Vec<&str> = object
-            .as_object()
-            .unwrap()
-            .keys()
-            .map(String::as_str)
-            .collect();
-        assert_eq!(
-            fields,
-            [
-                "file",
-                "keys",
-                "model",
-                "operations",
-                "reason",
-                "seconds",
-                "verdict"
-            ]
-        );
-        assert_eq!(
-            (&object["file"], &object["verdict"]),
-            (&file.into(), &verdict.into())
-        );
+        let fields: Vec<&str> = object.as_object().unwrap().keys().map(String::as_str).collect();
+        assert_eq!(fields, ["file", "keys", "model", "operations", "reason", "seconds", "verdict"]);
+        assert_eq!((&object["file"], &object["verdict"]), (&file.into(), &verdict.into()));
         assert_eq!(object["model"], "register");
         assert_eq!(object["reason"].is_null(), verdict == "valid");
-        assert!(
-            object["seconds"].is_number()
-                && object["operations"].is_u64()
-                && object["keys"].is_u64()
-        );
+        assert!(object["seconds"].is_number() && object["operations"].is_u64() && object["keys"].is_u64());
     }
 }
 
@@ -166,27 +114,15 @@ fn an_unreadable_file_is_named_with_line_column_and_reason() {
     let output = check(&[path.to_str().unwrap(), VALID]);
     assert_eq!(code(&output), 64);
     let expected = format!("error: {}:1:67: unknown field `applid`", path.display());
-    assert!(
-        stderr(&output).starts_with(&expected),
-        "{}",
-        stderr(&output)
-    );
-    assert_eq!(
-        stdout(&output).lines().count(),
-        1,
-        "the other file is judged"
-    );
+    assert!(stderr(&output).starts_with(&expected), "{}", stderr(&output));
+    assert_eq!(stdout(&output).lines().count(), 1, "the other file is judged");
 }
 
 /// The reader of a pipe may go away; that is neither a panic nor a change of verdict.
 #[test]
 fn a_closed_pipe_keeps_the_exit_code() {
     let run = |program: &mut Command| {
-        let mut child = program
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut child = program.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         drop(child.stdout.take());
         child.wait_with_output().unwrap()
     };
@@ -194,10 +130,7 @@ fn a_closed_pipe_keeps_the_exit_code() {
     let mut files = vec![INVALID; 200];
     files.push(VALID);
     let mut program = Command::new(env!("CARGO_BIN_EXE_sextant"));
-    program
-        .args(["history", "check", "--model", "register"])
-        .args(files)
-        .current_dir(corpus);
+    program.args(["history", "check", "--model", "register"]).args(files).current_dir(corpus);
     let output = run(&mut program);
     assert_eq!((code(&output), stderr(&output).as_str()), (1, ""));
     let output = run(Command::new(env!("CARGO_BIN_EXE_sextant")).arg("--help"));

@@ -21,13 +21,7 @@ fn files(folder: &str) -> Vec<PathBuf> {
 fn judge<M: Model>(file: &Path, history: &History, model: &M, expected: Verdict) {
     let report = check(history, model, &Limits::default());
     let name = file.display();
-    assert_eq!(
-        report.verdict(),
-        expected,
-        "{name} as {}: {:?}",
-        model.name(),
-        report.reason()
-    );
+    assert_eq!(report.verdict(), expected, "{name} as {}: {:?}", model.name(), report.reason());
     if let Finding::Valid(linearizations) = &report.finding {
         verify(history, model, linearizations).unwrap_or_else(|reason| panic!("{name}: {reason}"));
     }
@@ -35,21 +29,14 @@ fn judge<M: Model>(file: &Path, history: &History, model: &M, expected: Verdict)
 
 #[test]
 fn every_folder_is_its_verdict() {
-    let folders = [
-        ("valid", Verdict::Valid, 9),
-        ("invalid", Verdict::Invalid, 11),
-        ("unknown", Verdict::Unknown, 3),
-    ];
+    let folders = [("valid", Verdict::Valid, 9), ("invalid", Verdict::Invalid, 11), ("unknown", Verdict::Unknown, 3)];
     for (folder, expected, count) in folders {
         let files = files(folder);
         assert_eq!(files.len(), count, "{folder}: a file was added or lost");
         for file in files {
             let history = History::read(&file).unwrap();
             judge(&file, &history, &CasRegister, expected);
-            let plain = history
-                .operations()
-                .iter()
-                .all(|operation| Register.supports(&operation.call));
+            let plain = history.operations().iter().all(|operation| Register.supports(&operation.call));
             if plain {
                 judge(&file, &history, &Register, expected);
             }
@@ -63,11 +50,7 @@ fn every_file_says_what_it_shows() {
         for file in files(folder) {
             let empty = fs::metadata(&file).unwrap().len() == 0;
             let history = History::read(&file).unwrap();
-            assert!(
-                empty || history.about().is_some_and(|about| !about.is_empty()),
-                "{}",
-                file.display()
-            );
+            assert!(empty || history.about().is_some_and(|about| !about.is_empty()), "{}", file.display());
         }
     }
 }

@@ -8,8 +8,7 @@ use std::time::Duration;
 use common::{Choice, definition_says, history, stateright_says};
 use proptest::prelude::*;
 use sextant::linearizability::{
-    CasRegister, Finding, Limit, Limits, Linearization, Model, Prefix, Register, Report, Unknown,
-    check, verify,
+    CasRegister, Finding, Limit, Limits, Linearization, Model, Prefix, Register, Report, Unknown, check, verify,
 };
 use sextant::verdict::Verdict;
 use sextant_histories::generate::{Config, Rng, Values, Violation, generate};
@@ -24,11 +23,8 @@ fn judge<M: Model>(history: &History, model: &M) -> Option<bool> {
             Some(true)
         }
         Finding::Invalid(evidence) => {
-            let Prefix::Shortest(events) = evidence.prefix else {
-                panic!("no limit was met")
-            };
-            let verdict =
-                |events| check(&history.prefix(events), model, &Limits::default()).verdict();
+            let Prefix::Shortest(events) = evidence.prefix else { panic!("no limit was met") };
+            let verdict = |events| check(&history.prefix(events), model, &Limits::default()).verdict();
             assert_eq!(verdict(events), Verdict::Invalid);
             assert_ne!(verdict(events - 1), Verdict::Invalid, "one event fewer");
             assert!(!evidence.reason.is_empty() && !evidence.reason.contains('\n'));
@@ -41,10 +37,7 @@ fn judge<M: Model>(history: &History, model: &M) -> Option<bool> {
 }
 
 fn choices(rng: &mut Rng, length: usize) -> Vec<Choice> {
-    (0..length)
-        .map(|_| rng.draw().to_le_bytes())
-        .map(|bytes| (bytes[0], bytes[1], bytes[2], bytes[3]))
-        .collect()
+    (0..length).map(|_| rng.draw().to_le_bytes()).map(|bytes| (bytes[0], bytes[1], bytes[2], bytes[3])).collect()
 }
 
 #[derive(Default)]
@@ -84,12 +77,7 @@ fn agrees_with_stateright_and_the_definition_on_random_histories() {
             tally.compare(&history, ours, definition_says(&history));
         }
     }
-    assert!(
-        tally.valid > 5_000 && tally.invalid > 5_000,
-        "{} and {}",
-        tally.valid,
-        tally.invalid
-    );
+    assert!(tally.valid > 5_000 && tally.invalid > 5_000, "{} and {}", tally.valid, tally.invalid);
 }
 
 #[test]
@@ -100,19 +88,10 @@ fn agrees_with_stateright_on_random_registers() {
         let length = 4 + rng.below(11);
         let history = history(&choices(&mut rng, length), 2 + (round % 4) as u8, false);
         let ours = judge(&history, &Register);
-        assert_eq!(
-            ours,
-            judge(&history, &CasRegister),
-            "a history without cas is the same to both"
-        );
+        assert_eq!(ours, judge(&history, &CasRegister), "a history without cas is the same to both");
         tally.compare(&history, ours, stateright_says(&history));
     }
-    assert!(
-        tally.valid > 3_000 && tally.invalid > 3_000,
-        "{} and {}",
-        tally.valid,
-        tally.invalid
-    );
+    assert!(tally.valid > 3_000 && tally.invalid > 3_000, "{} and {}", tally.valid, tally.invalid);
 }
 
 /// Nearly valid: simulated, with at most one reply changed. More operations than random replies allow.
@@ -143,18 +122,9 @@ fn agrees_with_stateright_on_nearly_valid_histories() {
             };
         }
         let history = History::from_events(events).unwrap();
-        tally.compare(
-            &history,
-            judge(&history, &CasRegister),
-            stateright_says(&history),
-        );
+        tally.compare(&history, judge(&history, &CasRegister), stateright_says(&history));
     }
-    assert!(
-        tally.valid > 3_000 && tally.invalid > 1_000,
-        "{} and {}",
-        tally.valid,
-        tally.invalid
-    );
+    assert!(tally.valid > 3_000 && tally.invalid > 1_000, "{} and {}", tally.valid, tally.invalid);
 }
 
 proptest! {
@@ -197,11 +167,7 @@ fn pruning_and_early_observers_change_no_verdict() {
     for seed in 0..3_000 {
         let mut rng = Rng::new(seed);
         let history = history(&choices(&mut rng, 24), 4, true);
-        assert_eq!(
-            judge(&history, &CasRegister),
-            judge(&history, &Blunt),
-            "seed {seed}"
-        );
+        assert_eq!(judge(&history, &CasRegister), judge(&history, &Blunt), "seed {seed}");
     }
 }
 
@@ -211,11 +177,7 @@ fn large(seed: u64) -> Config {
         operations: 400,
         clients: 6,
         keys: 3,
-        values: if seed.is_multiple_of(2) {
-            Values::Unique
-        } else {
-            Values::Few(5)
-        },
+        values: if seed.is_multiple_of(2) { Values::Unique } else { Values::Few(5) },
         cas_percent: 20,
         write_percent: 30,
         indeterminate: 12,
@@ -236,29 +198,13 @@ fn what_is_generated_valid_is_valid() {
 fn every_named_violation_is_found() {
     for violation in Violation::ALL {
         for seed in 0..30 {
-            let config = Config {
-                violation: Some(violation),
-                ..large(seed)
-            };
+            let config = Config { violation: Some(violation), ..large(seed) };
             let history = History::from_events(generate(&config)).unwrap();
-            assert_eq!(
-                judge(&history, &CasRegister),
-                Some(false),
-                "{} with seed {seed}",
-                violation.name()
-            );
+            assert_eq!(judge(&history, &CasRegister), Some(false), "{} with seed {seed}", violation.name());
             if !violation.needs_cas() {
-                let plain = Config {
-                    cas_percent: 0,
-                    ..config
-                };
+                let plain = Config { cas_percent: 0, ..config };
                 let history = History::from_events(generate(&plain)).unwrap();
-                assert_eq!(
-                    judge(&history, &Register),
-                    Some(false),
-                    "{} with seed {seed}",
-                    violation.name()
-                );
+                assert_eq!(judge(&history, &Register), Some(false), "{} with seed {seed}", violation.name());
             }
         }
     }
@@ -268,12 +214,7 @@ fn every_named_violation_is_found() {
 #[test]
 fn hundreds_of_pending_operations_fit() {
     for clients in [70, 300] {
-        let config = Config {
-            clients,
-            operations: 2 * clients,
-            write_percent: 2,
-            ..Config::default()
-        };
+        let config = Config { clients, operations: 2 * clients, write_percent: 2, ..Config::default() };
         let history = History::from_events(generate(&config)).unwrap();
         assert_eq!(judge(&history, &Register), Some(true), "{clients} clients");
     }
@@ -291,30 +232,19 @@ fn an_empty_history_and_one_without_claims_are_unknown() {
     assert_eq!(empty.verdict(), Verdict::Unknown);
     assert_eq!(empty.reason().unwrap(), "the history is empty");
     let silent = parse(&[r#"{"process":0,"type":"invoke","f":"write","key":"x","value":1}"#]);
-    assert_eq!(
-        check(&silent, &Register, &Limits::default()).verdict(),
-        Verdict::Unknown
-    );
+    assert_eq!(check(&silent, &Register, &Limits::default()).verdict(), Verdict::Unknown);
 }
 
 #[test]
 fn a_plain_register_has_no_cas() {
     let history = parse(&[r#"{"process":0,"type":"invoke","f":"cas","key":"x","value":[1,2]}"#]);
     let report = check(&history, &Register, &Limits::default());
-    assert_eq!(
-        report.reason().unwrap(),
-        "the model register has no operation like `cas 1 to 2` on line 1"
-    );
+    assert_eq!(report.reason().unwrap(), "the model register has no operation like `cas 1 to 2` on line 1");
 }
 
 fn hard() -> History {
-    let config = Config {
-        operations: 600,
-        clients: 40,
-        write_percent: 90,
-        values: Values::Few(40),
-        ..Config::default()
-    };
+    let config =
+        Config { operations: 600, clients: 40, write_percent: 90, values: Values::Few(40), ..Config::default() };
     History::from_events(generate(&config)).unwrap()
 }
 
@@ -330,21 +260,11 @@ fn gave_up(report: &Report) -> Limit {
 
 #[test]
 fn limits_end_in_unknown_and_say_how_far_it_came() {
-    let limits = Limits {
-        timeout: Duration::from_millis(50),
-        ..Limits::default()
-    };
+    let limits = Limits { timeout: Duration::from_millis(50), ..Limits::default() };
     let report = check(&hard(), &Register, &limits);
     assert_eq!(gave_up(&report), Limit::Timeout(limits.timeout));
-    assert!(
-        report.elapsed < Duration::from_secs(5),
-        "{:?}",
-        report.elapsed
-    );
-    let limits = Limits {
-        configurations: 1000,
-        ..Limits::default()
-    };
+    assert!(report.elapsed < Duration::from_secs(5), "{:?}", report.elapsed);
+    let limits = Limits { configurations: 1000, ..Limits::default() };
     let report = check(&hard(), &Register, &limits);
     assert_eq!(gave_up(&report), Limit::Configurations(1000));
     assert!(report.reason().unwrap().contains("on key \"k0\" the first"));
@@ -364,8 +284,7 @@ fn the_shortest_prefix_ends_where_the_last_way_out_closes() {
         r#"{"process":1,"type":"invoke","f":"read","key":"x"}"#,
         r#"{"process":1,"type":"ok","f":"read","key":"x","value":2}"#,
     ]);
-    let Finding::Invalid(evidence) = check(&history, &CasRegister, &Limits::default()).finding
-    else {
+    let Finding::Invalid(evidence) = check(&history, &CasRegister, &Limits::default()).finding else {
         panic!("not linearizable");
     };
     assert_eq!(evidence.prefix, Prefix::Shortest(6));
@@ -386,56 +305,24 @@ fn the_verifier_refuses_what_is_no_linearization() {
         r#"{"process":0,"type":"ok","f":"write","key":"x","value":1}"#,
     ]);
     let verdict = |order: &[usize], key: &str| {
-        let linearization = Linearization {
-            key: key.into(),
-            order: order.to_vec(),
-        };
+        let linearization = Linearization { key: key.into(), order: order.to_vec() };
         verify(&history, &Register, &[linearization])
     };
     assert_eq!(verdict(&[0, 2, 3], "x"), Ok(()));
-    assert!(
-        verdict(&[0, 3, 2], "x")
-            .unwrap_err()
-            .contains("had returned before")
-    );
-    assert!(
-        verdict(&[2, 0, 3], "x")
-            .unwrap_err()
-            .contains("not possible in null")
-    );
+    assert!(verdict(&[0, 3, 2], "x").unwrap_err().contains("had returned before"));
+    assert!(verdict(&[2, 0, 3], "x").unwrap_err().contains("not possible in null"));
     assert!(verdict(&[0, 2], "x").unwrap_err().contains("missing"));
-    assert!(
-        verdict(&[0, 1, 2, 3], "x")
-            .unwrap_err()
-            .contains("does not belong")
-    );
-    assert!(
-        verdict(&[0, 2, 2, 3], "x")
-            .unwrap_err()
-            .contains("does not belong")
-    );
-    assert!(
-        verdict(&[0, 2, 3], "y")
-            .unwrap_err()
-            .contains("does not belong")
-    );
-    assert!(
-        verdict(&[0, 2, 9], "x")
-            .unwrap_err()
-            .contains("no operation 9")
-    );
+    assert!(verdict(&[0, 1, 2, 3], "x").unwrap_err().contains("does not belong"));
+    assert!(verdict(&[0, 2, 2, 3], "x").unwrap_err().contains("does not belong"));
+    assert!(verdict(&[0, 2, 3], "y").unwrap_err().contains("does not belong"));
+    assert!(verdict(&[0, 2, 9], "x").unwrap_err().contains("no operation 9"));
 }
 
 /// Long enough that the search drops dead branches of its paths many times, and the linearization still replays.
 #[test]
 fn a_very_long_linearization_replays() {
-    let config = Config {
-        operations: 100_000,
-        indeterminate: 20,
-        values: Values::Few(4),
-        cas_percent: 10,
-        ..Config::default()
-    };
+    let config =
+        Config { operations: 100_000, indeterminate: 20, values: Values::Few(4), cas_percent: 10, ..Config::default() };
     let history = History::from_events(generate(&config)).unwrap();
     let report = check(&history, &CasRegister, &Limits::default());
     let Finding::Valid(linearizations) = report.finding else {
@@ -448,22 +335,12 @@ fn a_very_long_linearization_replays() {
 #[test]
 fn a_long_history_takes_no_time() {
     for violation in [None, Some(Violation::StaleRead)] {
-        let config = Config {
-            operations: 20_000,
-            clients: 10,
-            keys: 5,
-            indeterminate: 30,
-            violation,
-            ..Config::default()
-        };
+        let config =
+            Config { operations: 20_000, clients: 10, keys: 5, indeterminate: 30, violation, ..Config::default() };
         let history = History::from_events(generate(&config)).unwrap();
         let report = check(&history, &Register, &Limits::default());
         assert_eq!(report.verdict() == Verdict::Valid, violation.is_none());
         println!("20,000 operations, {violation:?}: {:?}", report.elapsed);
-        assert!(
-            report.elapsed < Duration::from_secs(5),
-            "{:?}",
-            report.elapsed
-        );
+        assert!(report.elapsed < Duration::from_secs(5), "{:?}", report.elapsed);
     }
 }

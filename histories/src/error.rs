@@ -39,12 +39,7 @@ pub enum Fault {
 
 impl Error {
     pub(crate) fn new(file: &Path, fault: Fault) -> Self {
-        Self {
-            file: file.to_owned(),
-            line: None,
-            column: None,
-            fault,
-        }
+        Self { file: file.to_owned(), line: None, column: None, fault }
     }
 
     pub(crate) fn at(mut self, line: usize, column: Option<usize>) -> Self {

@@ -85,13 +85,7 @@ impl Event {
     pub(crate) fn from_line(line: Line) -> Result<Self, String> {
         let call = call_of(&line)?;
         let kind = kind_of(&line, &call)?;
-        Ok(Self {
-            process: line.process,
-            kind,
-            call,
-            key: line.key,
-            time: line.time,
-        })
+        Ok(Self { process: line.process, kind, call, key: line.key, time: line.time })
     }
 }
 
@@ -121,23 +115,11 @@ pub(crate) struct Line {
     kind: Type,
     f: Function,
     key: Key,
-    #[serde(
-        default,
-        deserialize_with = "present",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     value: Option<Payload>,
-    #[serde(
-        default,
-        deserialize_with = "present",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     applied: Option<bool>,
-    #[serde(
-        default,
-        deserialize_with = "present",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     time: Option<u64>,
 }
 
@@ -149,9 +131,7 @@ pub(crate) struct Header {
 }
 
 /// A field that is there has a value of its type: serde would read `"applied":null` as no field at all.
-fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
-    deserializer: D,
-) -> Result<Option<T>, D::Error> {
+fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
 }
 
@@ -159,20 +139,11 @@ fn call_of(line: &Line) -> Result<Call, String> {
     match (line.f, &line.value) {
         (Function::Write | Function::Cas, None) => Err("missing field `value`".into()),
         (Function::Write, Some(Payload::One(value))) => Ok(Call::Write(value.clone())),
-        (Function::Write, Some(Payload::Pair(..))) => {
-            Err("a write has one value, not a pair".into())
-        }
-        (Function::Cas, Some(Payload::Pair(old, new))) => Ok(Call::Cas {
-            old: old.clone(),
-            new: new.clone(),
-        }),
-        (Function::Cas, Some(Payload::One(_))) => {
-            Err("the value of a cas is the pair [old,new]".into())
-        }
+        (Function::Write, Some(Payload::Pair(..))) => Err("a write has one value, not a pair".into()),
+        (Function::Cas, Some(Payload::Pair(old, new))) => Ok(Call::Cas { old: old.clone(), new: new.clone() }),
+        (Function::Cas, Some(Payload::One(_))) => Err("the value of a cas is the pair [old,new]".into()),
         (Function::Read, Some(Payload::Pair(..))) => Err("a read has one value, not a pair".into()),
-        (Function::Read, Some(Payload::One(value)))
-            if line.kind != Type::Ok && *value != Value::Null =>
-        {
+        (Function::Read, Some(Payload::One(value))) if line.kind != Type::Ok && *value != Value::Null => {
             Err("a read has a value only when it ends in ok".into())
         }
         (Function::Read, _) => Ok(Call::Read),
@@ -207,9 +178,7 @@ impl TryFrom<&Event> for Line {
         let (f, mut value) = match &event.call {
             Call::Read => (Function::Read, None),
             Call::Write(value) => (Function::Write, Some(Payload::One(value.clone()))),
-            Call::Cas { old, new } => {
-                (Function::Cas, Some(Payload::Pair(old.clone(), new.clone())))
-            }
+            Call::Cas { old, new } => (Function::Cas, Some(Payload::Pair(old.clone(), new.clone()))),
         };
         let mut applied = None;
         let kind = match &event.kind {
@@ -226,14 +195,6 @@ impl TryFrom<&Event> for Line {
                 Type::Ok
             }
         };
-        Ok(Self {
-            process: event.process,
-            kind,
-            f,
-            key: event.key.clone(),
-            value,
-            applied,
-            time: event.time,
-        })
+        Ok(Self { process: event.process, kind, f, key: event.key.clone(), value, applied, time: event.time })
     }
 }

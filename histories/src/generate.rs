@@ -190,10 +190,7 @@ struct Simulation<'a> {
 
 impl<'a> Simulation<'a> {
     fn new(config: &'a Config) -> Self {
-        let clients = (0..config.clients as u64).map(|process| Client {
-            process,
-            running: None,
-        });
+        let clients = (0..config.clients as u64).map(|process| Client { process, running: None });
         let mut simulation = Self {
             config,
             rng: Rng::new(config.seed),
@@ -253,11 +250,7 @@ impl<'a> Simulation<'a> {
     }
 
     fn play(&mut self) {
-        if let Some(Scripted {
-            event,
-            takes_effect,
-        }) = self.script.pop_front()
-        {
+        if let Some(Scripted { event, takes_effect }) = self.script.pop_front() {
             if takes_effect && let Some(key) = self.index_of(&event.key) {
                 apply(&mut self.registers[key], &event.call);
             }
@@ -283,29 +276,15 @@ impl<'a> Simulation<'a> {
         let call = self.draw_call(key);
         let fate = self.draw_fate();
         self.invoked += 1;
-        self.push(
-            self.clients[client].process,
-            Kind::Invoke,
-            call.clone(),
-            key_named(key),
-        );
-        self.clients[client].running = Some(Running {
-            key,
-            call,
-            fate,
-            reply: None,
-        });
+        self.push(self.clients[client].process, Kind::Invoke, call.clone(), key_named(key));
+        self.clients[client].running = Some(Running { key, call, fate, reply: None });
     }
 
     fn draw_call(&mut self, key: usize) -> Call {
         let dice = self.rng.below(100) as u32;
         if dice < self.config.cas_percent {
             // Half of the compares are aimed at what the register holds now, so that some succeed.
-            let old = if self.rng.percent(50) {
-                self.registers[key].clone()
-            } else {
-                self.draw_value()
-            };
+            let old = if self.rng.percent(50) { self.registers[key].clone() } else { self.draw_value() };
             let new = self.draw_value();
             Call::Cas { old, new }
         } else if dice < self.config.cas_percent + self.config.write_percent {
@@ -370,13 +349,7 @@ impl<'a> Simulation<'a> {
 
     fn push(&mut self, process: u64, kind: Kind, call: Call, key: Key) {
         self.time += 1 + self.rng.below(1000) as u64;
-        self.events.push(Event {
-            process,
-            kind,
-            call,
-            key,
-            time: Some(self.time),
-        });
+        self.events.push(Event { process, kind, call, key, time: Some(self.time) });
     }
 
     fn write_script(&mut self, violation: Violation) {
@@ -385,10 +358,7 @@ impl<'a> Simulation<'a> {
         let (a, b, c) = (Value::Int(-1), Value::Int(-2), Value::Int(-3));
         let key = key_named(self.rng.below(self.config.keys));
         let alone = Key::Str("apart".into());
-        let mut script = Script {
-            steps: VecDeque::new(),
-            key,
-        };
+        let mut script = Script { steps: VecDeque::new(), key };
         match violation {
             Violation::StaleRead => {
                 script.write(one, &a).write(one, &b);
@@ -410,18 +380,14 @@ impl<'a> Simulation<'a> {
                 script.read(two, &a).write(one, &a);
             }
             Violation::BackwardRead => {
-                script
-                    .invoke(one, Call::Write(a.clone()))
-                    .invoke(two, Call::Write(b.clone()));
+                script.invoke(one, Call::Write(a.clone())).invoke(two, Call::Write(b.clone()));
                 script.end(one, Call::Write(a.clone()), Kind::Ok(Reply::Written), true);
                 script.end(two, Call::Write(b.clone()), Kind::Ok(Reply::Written), true);
                 script.read(one, &a).read(one, &b).read(two, &a);
             }
             Violation::DoubleSwap => {
                 script.write(one, &a);
-                script
-                    .cas(one, &a, &b, Reply::Swapped)
-                    .cas(two, &a, &c, Reply::Swapped);
+                script.cas(one, &a, &b, Reply::Swapped).cas(two, &a, &c, Reply::Swapped);
             }
             Violation::RefusedSwap => {
                 script.key = alone;
@@ -459,17 +425,8 @@ struct Script {
 
 impl Script {
     fn push(&mut self, process: u64, kind: Kind, call: Call, takes_effect: bool) -> &mut Self {
-        let event = Event {
-            process,
-            kind,
-            call,
-            key: self.key.clone(),
-            time: None,
-        };
-        self.steps.push_back(Scripted {
-            event,
-            takes_effect,
-        });
+        let event = Event { process, kind, call, key: self.key.clone(), time: None };
+        self.steps.push_back(Scripted { event, takes_effect });
         self
     }
 
@@ -500,10 +457,7 @@ impl Script {
     }
 
     fn cas(&mut self, process: u64, old: &Value, new: &Value, reply: Reply) -> &mut Self {
-        let call = Call::Cas {
-            old: old.clone(),
-            new: new.clone(),
-        };
+        let call = Call::Cas { old: old.clone(), new: new.clone() };
         let takes_effect = reply == Reply::Swapped;
         self.both(process, call, reply, takes_effect)
     }

@@ -54,10 +54,7 @@ impl Operation {
             return None;
         }
         let mut operation = self.clone();
-        if operation
-            .completed
-            .is_some_and(|moment| moment.index >= events)
-        {
+        if operation.completed.is_some_and(|moment| moment.index >= events) {
             operation.completed = None;
             operation.outcome = Outcome::Indeterminate;
         }
@@ -150,9 +147,7 @@ impl History {
         let begun = self.operations.iter();
         Self {
             about: self.about.clone(),
-            operations: begun
-                .filter_map(|operation| operation.as_of(events))
-                .collect(),
+            operations: begun.filter_map(|operation| operation.as_of(events)).collect(),
             events: events.min(self.events),
         }
     }
@@ -194,16 +189,11 @@ struct Builder {
 
 impl Builder {
     fn push(&mut self, operation: usize, event: Event) {
-        let moment = Moment {
-            index: self.events,
-            time: event.time,
-        };
+        let moment = Moment { index: self.events, time: event.time };
         self.events += 1;
         let outcome = match event.kind {
             Kind::Invoke => {
-                return self
-                    .operations
-                    .push(begin(moment, event.process, event.key, event.call));
+                return self.operations.push(begin(moment, event.process, event.key, event.call));
             }
             Kind::Ok(reply) => Outcome::Ok(reply),
             Kind::Fail => Outcome::Fail,
@@ -215,21 +205,10 @@ impl Builder {
     }
 
     fn finish(self, about: Option<&str>) -> History {
-        History {
-            about: about.map(str::to_owned),
-            operations: self.operations,
-            events: self.events,
-        }
+        History { about: about.map(str::to_owned), operations: self.operations, events: self.events }
     }
 }
 
 fn begin(invoked: Moment, process: u64, key: Key, call: Call) -> Operation {
-    Operation {
-        process,
-        key,
-        call,
-        outcome: Outcome::Indeterminate,
-        invoked,
-        completed: None,
-    }
+    Operation { process, key, call, outcome: Outcome::Indeterminate, invoked, completed: None }
 }

@@ -29,14 +29,10 @@ impl fmt::Display for Misuse {
             Self::DoubleInvocation { process } => {
                 write!(f, "process {process} invokes while its operation is open")
             }
-            Self::NotInvoked { process } => write!(
-                f,
-                "process {process} completes nothing: no operation is open"
-            ),
-            Self::Disagrees { process, field } => write!(
-                f,
-                "completion of process {process} disagrees with its invocation in {field}"
-            ),
+            Self::NotInvoked { process } => write!(f, "process {process} completes nothing: no operation is open"),
+            Self::Disagrees { process, field } => {
+                write!(f, "completion of process {process} disagrees with its invocation in {field}")
+            }
             Self::WrongReply { process } => {
                 write!(f, "reply to process {process} does not answer its call")
             }
@@ -97,11 +93,7 @@ impl Pairing {
             Process::Gone => Err(Misuse::AfterInfo { process }),
             Process::Idle => {
                 let operation = self.operations;
-                *slot = Process::Busy(Open {
-                    call: event.call.clone(),
-                    key: event.key.clone(),
-                    operation,
-                });
+                *slot = Process::Busy(Open { call: event.call.clone(), key: event.key.clone(), operation });
                 self.operations += 1;
                 Ok(operation)
             }
@@ -120,11 +112,7 @@ impl Pairing {
             return Err(Misuse::WrongReply { process });
         }
         let operation = open.operation;
-        let after = if event.kind == Kind::Info {
-            Process::Gone
-        } else {
-            Process::Idle
-        };
+        let after = if event.kind == Kind::Info { Process::Gone } else { Process::Idle };
         self.processes.insert(process, after);
         Ok(operation)
     }

@@ -63,8 +63,7 @@ impl<R: BufRead> Reader<R> {
                 Parsed::Header(header) => self.about = Some(header.about),
                 Parsed::Event(event) => {
                     let operation = self.pairing.accept(&event);
-                    let operation =
-                        operation.map_err(|misuse| self.error(Fault::Misuse(misuse), None))?;
+                    let operation = operation.map_err(|misuse| self.error(Fault::Misuse(misuse), None))?;
                     return Ok(Some((operation, event)));
                 }
             }
@@ -93,20 +92,12 @@ impl<R: BufRead> Reader<R> {
             None => (self.buffer.as_slice(), false),
         };
         let torn = |fault| {
-            if ended {
-                fault
-            } else {
-                Fault::TruncatedLastLine
-            }
+            if ended { fault } else { Fault::TruncatedLastLine }
         };
         let text = std::str::from_utf8(bytes).map_err(|error| {
             // Half a character at the end of an unfinished line is the same crash as half an object.
             let cut_short = error.error_len().is_none();
-            let fault = if cut_short {
-                torn(Fault::NotUtf8)
-            } else {
-                Fault::NotUtf8
-            };
+            let fault = if cut_short { torn(Fault::NotUtf8) } else { Fault::NotUtf8 };
             self.error(fault, Some(error.valid_up_to() + 1))
         })?;
         if text.trim().is_empty() {
@@ -123,8 +114,7 @@ impl<R: BufRead> Reader<R> {
             };
             self.error(fault, Some(error.column()))
         })?;
-        let event =
-            Event::from_line(line).map_err(|reason| self.error(Fault::Malformed(reason), None))?;
+        let event = Event::from_line(line).map_err(|reason| self.error(Fault::Malformed(reason), None))?;
         Ok(Parsed::Event(event))
     }
 

@@ -71,28 +71,15 @@ impl Recorder {
     pub fn create(path: impl AsRef<Path>) -> Result<Self, RecordError> {
         let path = path.as_ref().to_owned();
         let opened = OpenOptions::new().append(true).create_new(true).open(&path);
-        let file = opened.map_err(|error| RecordError::Io {
-            file: path.clone(),
-            error,
-        })?;
-        let inner = Inner {
-            file,
-            pairing: Pairing::default(),
-            phase: Phase::Open,
-        };
-        Ok(Self {
-            path,
-            start: Instant::now(),
-            inner: Mutex::new(inner),
-        })
+        let file = opened.map_err(|error| RecordError::Io { file: path.clone(), error })?;
+        let inner = Inner { file, pairing: Pairing::default(), phase: Phase::Open };
+        Ok(Self { path, start: Instant::now(), inner: Mutex::new(inner) })
     }
 
     /// Like [`create`](Recorder::create), with a first line that says what the history is about.
     pub fn create_about(path: impl AsRef<Path>, about: &str) -> Result<Self, RecordError> {
         let recorder = Self::create(path)?;
-        let header = serde_json::to_string(&Header {
-            about: about.to_owned(),
-        });
+        let header = serde_json::to_string(&Header { about: about.to_owned() });
         let header = header.map_err(|error| recorder.io(error.into()))?;
         recorder.write(&mut recorder.lock(), header)?;
         Ok(recorder)
@@ -101,13 +88,7 @@ impl Recorder {
     /// `process` is about to ask for `call`.
     pub fn invoke(&self, process: u64, key: Key, call: Call) -> Result<(), RecordError> {
         let mut inner = self.lock();
-        let event = Event {
-            process,
-            kind: Kind::Invoke,
-            call,
-            key,
-            time: Some(self.now()),
-        };
+        let event = Event { process, kind: Kind::Invoke, call, key, time: Some(self.now()) };
         self.append(&mut inner, &event)
     }
 
@@ -121,13 +102,7 @@ impl Recorder {
             Outcome::Fail => Kind::Fail,
             Outcome::Indeterminate => Kind::Info,
         };
-        let event = Event {
-            process,
-            kind,
-            call: open.call,
-            key: open.key,
-            time: Some(self.now()),
-        };
+        let event = Event { process, kind, call: open.call, key: open.key, time: Some(self.now()) };
         self.append(&mut inner, &event)
     }
 
@@ -195,10 +170,7 @@ impl Recorder {
     }
 
     fn io(&self, error: io::Error) -> RecordError {
-        RecordError::Io {
-            file: self.path.clone(),
-            error,
-        }
+        RecordError::Io { file: self.path.clone(), error }
     }
 }
 
@@ -211,23 +183,12 @@ mod tests {
     #[test]
     fn a_failed_write_is_an_error_and_stays_one() {
         let file = OpenOptions::new().append(true).open("/dev/full").unwrap();
-        let inner = Inner {
-            file,
-            pairing: Pairing::default(),
-            phase: Phase::Open,
-        };
-        let recorder = Recorder {
-            path: "/dev/full".into(),
-            start: Instant::now(),
-            inner: Mutex::new(inner),
-        };
+        let inner = Inner { file, pairing: Pairing::default(), phase: Phase::Open };
+        let recorder = Recorder { path: "/dev/full".into(), start: Instant::now(), inner: Mutex::new(inner) };
         let first = recorder.invoke(0, 1.into(), Call::Read);
         assert!(matches!(first, Err(RecordError::Io { .. })), "{first:?}");
         let second = recorder.invoke(1, 1.into(), Call::Read);
-        assert!(
-            matches!(second, Err(RecordError::Broken { .. })),
-            "{second:?}"
-        );
+        assert!(matches!(second, Err(RecordError::Broken { .. })), "{second:?}");
         assert!(matches!(recorder.finish(), Err(RecordError::Broken { .. })));
     }
 }

@@ -104,11 +104,7 @@ impl Serialize for Payload {
 }
 
 fn integer<E: de::Error>(value: u64) -> Result<i64, E> {
-    i64::try_from(value).map_err(|_| {
-        E::custom(format_args!(
-            "integer {value} does not fit in 64 signed bits"
-        ))
-    })
+    i64::try_from(value).map_err(|_| E::custom(format_args!("integer {value} does not fit in 64 signed bits")))
 }
 
 /// One visitor for all three types: each refuses what it cannot hold with serde's own message and column.
@@ -199,8 +195,7 @@ impl<'de> Visitor<'de> for PayloadVisitor {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut pair: A) -> Result<Payload, A::Error> {
         let mut element = |index| {
-            pair.next_element::<Value>()?
-                .ok_or_else(|| de::Error::invalid_length(index, &"the pair [old,new]"))
+            pair.next_element::<Value>()?.ok_or_else(|| de::Error::invalid_length(index, &"the pair [old,new]"))
         };
         let (old, new) = (element(0)?, element(1)?);
         match pair.next_element::<Value>()? {

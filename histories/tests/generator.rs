@@ -5,10 +5,7 @@ use sextant_histories::generate::{Config, Values, Violation, generate};
 use sextant_histories::{Call, Event, History, Outcome};
 
 fn lines(events: &[Event]) -> String {
-    events
-        .iter()
-        .map(|event| event.to_line().unwrap() + "\n")
-        .collect()
+    events.iter().map(|event| event.to_line().unwrap() + "\n").collect()
 }
 
 fn config(seed: u64) -> Config {
@@ -20,11 +17,7 @@ fn config(seed: u64) -> Config {
         write_percent: 30,
         indeterminate: 7,
         fail_percent: 10,
-        values: if seed.is_multiple_of(2) {
-            Values::Unique
-        } else {
-            Values::Few(3)
-        },
+        values: if seed.is_multiple_of(2) { Values::Unique } else { Values::Few(3) },
         ..Config::default()
     }
 }
@@ -35,19 +28,11 @@ fn every_history_is_well_formed_and_of_the_size_asked_for() {
         let history = History::from_events(generate(&config(seed))).unwrap();
         assert_eq!(history.operations().len(), 200);
         let count = |outcome: fn(&Outcome) -> bool| {
-            history
-                .operations()
-                .iter()
-                .filter(|operation| outcome(&operation.outcome))
-                .count()
+            history.operations().iter().filter(|operation| outcome(&operation.outcome)).count()
         };
         assert_eq!(count(|outcome| *outcome == Outcome::Indeterminate), 7);
         assert!(count(|outcome| *outcome == Outcome::Fail) > 0);
-        let keys: std::collections::BTreeSet<_> = history
-            .operations()
-            .iter()
-            .map(|operation| &operation.key)
-            .collect();
+        let keys: std::collections::BTreeSet<_> = history.operations().iter().map(|operation| &operation.key).collect();
         assert_eq!(keys.len(), 3);
     }
 }
@@ -80,26 +65,15 @@ fn unique_values_are_written_once() {
 fn violations_are_scripted_whole_and_well_formed() {
     for violation in Violation::ALL {
         for operations in [0, 1, 50] {
-            let violated = Config {
-                operations,
-                violation: Some(violation),
-                ..Config::default()
-            };
+            let violated = Config { operations, violation: Some(violation), ..Config::default() };
             let history = History::from_events(generate(&violated)).unwrap();
-            assert!(
-                history.operations().len() > operations,
-                "{}",
-                violation.name()
-            );
+            assert!(history.operations().len() > operations, "{}", violation.name());
         }
     }
 }
 
 #[test]
 fn nobody_to_act_is_no_history() {
-    let idle = Config {
-        clients: 0,
-        ..Config::default()
-    };
+    let idle = Config { clients: 0, ..Config::default() };
     assert!(generate(&idle).is_empty());
 }

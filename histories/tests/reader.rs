@@ -39,18 +39,9 @@ fn refuses_by_line_column_and_reason() {
             r#"{"process":1,"type":"invoke","f":"append","key":"x"}"#,
             ":2:41: unknown variant `append`, expected one of `read`, `write`, `cas`",
         ),
-        (
-            r#"{"process":1,"type":"invoke","f":"read"}"#,
-            ":2:40: missing field `key`",
-        ),
-        (
-            r#"{"type":"invoke","f":"read","key":"x"}"#,
-            ":2:38: missing field `process`",
-        ),
-        (
-            r#"{"process":1,"type":"invoke","f":"write","key":"x"}"#,
-            ":2: missing field `value`",
-        ),
+        (r#"{"process":1,"type":"invoke","f":"read"}"#, ":2:40: missing field `key`"),
+        (r#"{"type":"invoke","f":"read","key":"x"}"#, ":2:38: missing field `process`"),
+        (r#"{"process":1,"type":"invoke","f":"write","key":"x"}"#, ":2: missing field `value`"),
         (
             r#"{"process":1,"type":"invoke","f":"cas","key":"x","value":1}"#,
             ":2: the value of a cas is the pair [old,new]",
@@ -112,18 +103,12 @@ fn refuses_by_line_column_and_reason() {
             r#"{"process":0,"type":"fail","f":"write","key":"x","value":"1"}"#,
             ":2: completion of process 0 disagrees with its invocation in value",
         ),
-        (
-            r#"{"process":0,"type":"info","f":"write","key":"x"}"#,
-            ":2: missing field `value`",
-        ),
+        (r#"{"process":0,"type":"info","f":"write","key":"x"}"#, ":2: missing field `value`"),
         (r#"{"about":"late"}"#, ":2: `about` belongs on line 1 only"),
         ("", ":2: blank line"),
         ("nonsense", ":2:2: not JSON: expected ident"),
         (r#"{"process":0} {}"#, ":2:13: missing field `type`"),
-        (
-            r#"{"process":0"#,
-            ":2:12: not JSON: EOF while parsing an object",
-        ),
+        (r#"{"process":0"#, ":2:12: not JSON: EOF while parsing an object"),
     ];
     let wrong: Vec<_> = cases
         .into_iter()
@@ -137,10 +122,7 @@ fn refuses_by_line_column_and_reason() {
 fn refuses_an_invocation_after_info() {
     let info = r#"{"process":0,"type":"info","f":"write","key":"x","value":1}"#;
     let text = format!("{INVOKE}\n{info}\n{INVOKE}\n");
-    assert_eq!(
-        refusal(&text),
-        ":3: process 0 invokes after it ended in info"
-    );
+    assert_eq!(refusal(&text), ":3: process 0 invokes after it ended in info");
 }
 
 #[test]
@@ -215,9 +197,7 @@ fn integers_and_strings_are_different_keys_and_values() {
 {"process":1,"type":"invoke","f":"write","key":"1","value":"1"}
 "#;
     let history = read(text.as_bytes()).unwrap();
-    let [first, second] = history.operations() else {
-        panic!("two operations")
-    };
+    let [first, second] = history.operations() else { panic!("two operations") };
     assert_ne!(first.key, second.key);
     assert_ne!(first.call, second.call);
 }
@@ -227,10 +207,7 @@ fn operations_carry_their_event_numbers_and_lines() {
     let text = format!("{{\"about\":\"two lines\"}}\n{INVOKE}\n{OK}\n");
     let history = read(text.as_bytes()).unwrap();
     let operation = &history.operations()[0];
-    assert_eq!(
-        (operation.invoked.index, operation.returned()),
-        (0, Some(1))
-    );
+    assert_eq!((operation.invoked.index, operation.returned()), (0, Some(1)));
     assert_eq!((history.line(0), history.line(1), history.len()), (2, 3, 2));
     assert_eq!(operation.invoked.time, Some(1));
 }
@@ -244,11 +221,7 @@ fn the_stream_ends_after_the_first_error() {
 }
 
 fn value() -> impl Strategy<Value = Value> {
-    prop_oneof![
-        Just(Value::Null),
-        any::<i64>().prop_map(Value::Int),
-        ".*".prop_map(|text| Value::from(text.as_str()))
-    ]
+    prop_oneof![Just(Value::Null), any::<i64>().prop_map(Value::Int), ".*".prop_map(|text| Value::from(text.as_str()))]
 }
 
 fn call_and_reply() -> impl Strategy<Value = (Call, Reply)> {

@@ -20,9 +20,7 @@ fn records_from_many_threads_in_one_order() {
             scope.spawn(move || {
                 for value in 0..200 {
                     recorder.invoke(process, "x".into(), write(value)).unwrap();
-                    recorder
-                        .complete(process, Outcome::Ok(Reply::Written))
-                        .unwrap();
+                    recorder.complete(process, Outcome::Ok(Reply::Written)).unwrap();
                 }
             });
         }
@@ -42,18 +40,9 @@ fn refuses_to_overwrite_and_to_go_on_after_the_end() {
     let recorder = Recorder::create(&path).unwrap();
     recorder.invoke(0, 1.into(), Call::Read).unwrap();
     recorder.finish().unwrap();
-    assert!(matches!(
-        recorder.complete(0, Outcome::Fail),
-        Err(RecordError::Finished { .. })
-    ));
-    assert!(matches!(
-        recorder.finish(),
-        Err(RecordError::Finished { .. })
-    ));
-    assert!(matches!(
-        Recorder::create(&path),
-        Err(RecordError::Io { .. })
-    ));
+    assert!(matches!(recorder.complete(0, Outcome::Fail), Err(RecordError::Finished { .. })));
+    assert!(matches!(recorder.finish(), Err(RecordError::Finished { .. })));
+    assert!(matches!(Recorder::create(&path), Err(RecordError::Io { .. })));
     assert_eq!(History::read(&path).unwrap().operations().len(), 1);
 }
 
@@ -66,20 +55,14 @@ fn refuses_what_no_reader_would_accept() {
         Err(RecordError::Misuse(misuse)) => misuse,
         other => panic!("no misuse: {other:?}"),
     };
-    assert_eq!(
-        misuse(recorder.complete(0, Outcome::Fail)),
-        Misuse::NotInvoked { process: 0 }
-    );
+    assert_eq!(misuse(recorder.complete(0, Outcome::Fail)), Misuse::NotInvoked { process: 0 });
     recorder.invoke(0, "x".into(), write(1)).unwrap();
     let again = recorder.invoke(0, "x".into(), write(2));
     assert_eq!(misuse(again), Misuse::DoubleInvocation { process: 0 });
     let wrong = recorder.complete(0, Outcome::Ok(Reply::Swapped));
     assert_eq!(misuse(wrong), Misuse::WrongReply { process: 0 });
     recorder.complete(0, Outcome::Indeterminate).unwrap();
-    assert_eq!(
-        misuse(recorder.invoke(0, "x".into(), write(2))),
-        Misuse::AfterInfo { process: 0 }
-    );
+    assert_eq!(misuse(recorder.invoke(0, "x".into(), write(2))), Misuse::AfterInfo { process: 0 });
     let history = History::read(&path).unwrap();
     assert_eq!(history.len(), 2, "nothing refused was written");
 }
@@ -113,10 +96,7 @@ fn sigkill_loses_nothing_recorded() {
         .unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let mut acknowledged = |count: usize| {
-        let seen = lines
-            .by_ref()
-            .map(Result::unwrap)
-            .filter(|line| line.contains("acknowledged"));
+        let seen = lines.by_ref().map(Result::unwrap).filter(|line| line.contains("acknowledged"));
         seen.take(count).count()
     };
     assert_eq!(acknowledged(500), 500);
@@ -124,13 +104,6 @@ fn sigkill_loses_nothing_recorded() {
     child.wait().unwrap();
     let told = 500 + acknowledged(usize::MAX);
     let (history, _) = History::salvage(&path).unwrap();
-    let kept = history
-        .operations()
-        .iter()
-        .filter(|operation| operation.reply().is_some())
-        .count();
-    assert!(
-        kept >= told,
-        "{kept} operations kept of {told} acknowledged"
-    );
+    let kept = history.operations().iter().filter(|operation| operation.reply().is_some()).count();
+    assert!(kept >= told, "{kept} operations kept of {told} acknowledged");
 }

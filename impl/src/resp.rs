@@ -31,12 +31,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            arguments_max: 64 << 10,
-            bulk_bytes_max: 8 << 20,
-            request_bytes_max: 64 << 20,
-            line_bytes_max: 64 << 10,
-        }
+        Self { arguments_max: 64 << 10, bulk_bytes_max: 8 << 20, request_bytes_max: 64 << 20, line_bytes_max: 64 << 10 }
     }
 }
 

@@ -7,18 +7,13 @@ use proptest::collection::vec;
 use proptest::prelude::{Strategy, any, proptest};
 use serde::{Deserialize, Serialize};
 use sextant_storage::wire::frame::{
-    FrameError, FrameReader, FrameWriter, LENGTH_MAX, decode_frame, encode_frame, read_frame,
-    write_frame,
+    FrameError, FrameReader, FrameWriter, LENGTH_MAX, decode_frame, encode_frame, read_frame, write_frame,
 };
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 enum Message {
     Nothing,
-    Append {
-        epoch: u32,
-        lsn: u64,
-        payload: Vec<u8>,
-    },
+    Append { epoch: u32, lsn: u64, payload: Vec<u8> },
     Text(String, Option<i64>),
 }
 
@@ -27,21 +22,13 @@ fn messages() -> impl Strategy<Value = Message> {
     let text = (".{0,40}", any::<Option<i64>>());
     proptest::prop_oneof![
         proptest::prelude::Just(Message::Nothing),
-        append.prop_map(|(epoch, lsn, payload)| Message::Append {
-            epoch,
-            lsn,
-            payload
-        }),
+        append.prop_map(|(epoch, lsn, payload)| Message::Append { epoch, lsn, payload }),
         text.prop_map(|(text, number)| Message::Text(text, number)),
     ]
 }
 
 fn example() -> Message {
-    Message::Append {
-        epoch: 3,
-        lsn: 17,
-        payload: b"set x 1".to_vec(),
-    }
+    Message::Append { epoch: 3, lsn: 17, payload: b"set x 1".to_vec() }
 }
 
 fn framed<T: Serialize>(message: &T) -> Vec<u8> {
@@ -105,13 +92,7 @@ fn every_flipped_bit_is_an_error() {
                 _ => matches!(error, FrameError::Checksum),
             };
             assert!(expected, "bit {bit}: {error}");
-            assert_eq!(
-                FrameReader::new(&flipped[..])
-                    .read::<Message>()
-                    .unwrap_err()
-                    .to_string(),
-                error.to_string()
-            );
+            assert_eq!(FrameReader::new(&flipped[..]).read::<Message>().unwrap_err().to_string(), error.to_string());
         }
     }
 }
@@ -120,20 +101,13 @@ fn every_flipped_bit_is_an_error() {
 fn every_cut_is_a_truncation_and_says_by_how_much() {
     let bytes = framed(&example());
     assert!(read_frame::<Message>(&mut &[][..]).unwrap().is_none());
-    assert!(
-        FrameReader::new(&[][..])
-            .read::<Message>()
-            .unwrap()
-            .is_none()
-    );
+    assert!(FrameReader::new(&[][..]).read::<Message>().unwrap().is_none());
     for cut in 1..bytes.len() {
         let goal = if cut < 4 { 4 } else { bytes.len() };
         let expected = format!("frame is truncated, {} bytes are missing", goal - cut);
         let error = read_frame::<Message>(&mut &bytes[..cut]).unwrap_err();
         assert_eq!(error.to_string(), expected);
-        let error = FrameReader::new(&bytes[..cut])
-            .read::<Message>()
-            .unwrap_err();
+        let error = FrameReader::new(&bytes[..cut]).read::<Message>().unwrap_err();
         assert_eq!(error.to_string(), expected);
         assert!(decode_frame::<Message>(&bytes[..cut]).unwrap().is_none());
     }
@@ -141,11 +115,7 @@ fn every_cut_is_a_truncation_and_says_by_how_much() {
 
 #[test]
 fn a_stream_split_at_every_byte_with_timeouts_between() {
-    let messages = [
-        example(),
-        Message::Nothing,
-        Message::Text("x".to_owned(), Some(-1)),
-    ];
+    let messages = [example(), Message::Nothing, Message::Text("x".to_owned(), Some(-1))];
     let bytes: Vec<u8> = messages.iter().flat_map(framed).collect();
     for cut in 0..=bytes.len() {
         let mut plain = Pieces::of(&[&bytes[..cut], &bytes[cut..]]);
@@ -174,9 +144,7 @@ fn a_stream_split_at_every_byte_with_timeouts_between() {
 }
 
 fn refusal(bytes: &[u8]) -> String {
-    read_frame::<Message>(&mut &bytes[..])
-        .unwrap_err()
-        .to_string()
+    read_frame::<Message>(&mut &bytes[..]).unwrap_err().to_string()
 }
 
 /// A frame around `body` with a right checksum.
@@ -191,24 +159,12 @@ fn sealed(version: u8, body: &[u8]) -> Vec<u8> {
 
 #[test]
 fn errors_say_what_is_wrong() {
-    assert_eq!(
-        refusal(&sealed(2, &[0])),
-        "frame has version 2, this program speaks 1"
-    );
-    assert_eq!(
-        refusal(&sealed(1, &[0, 7, 7])),
-        "frame has 2 trailing bytes behind its message"
-    );
+    assert_eq!(refusal(&sealed(2, &[0])), "frame has version 2, this program speaks 1");
+    assert_eq!(refusal(&sealed(1, &[0, 7, 7])), "frame has 2 trailing bytes behind its message");
     assert!(refusal(&sealed(1, &[9])).starts_with("frame is undecodable: "));
     assert!(refusal(&sealed(1, &[])).starts_with("frame is undecodable: "));
-    assert_eq!(
-        refusal(&[4, 0, 0, 0, 1]),
-        "frame of 4 bytes is too short, at least 5"
-    );
-    assert_eq!(
-        refusal(&[255; 4]),
-        "frame of 4294967295 bytes is too long, at most 16777216"
-    );
+    assert_eq!(refusal(&[4, 0, 0, 0, 1]), "frame of 4 bytes is too short, at least 5");
+    assert_eq!(refusal(&[255; 4]), "frame of 4294967295 bytes is too long, at most 16777216");
     let mut damaged = sealed(1, &[0]);
     damaged[5] = 1;
     assert_eq!(refusal(&damaged), "frame checksum does not match");

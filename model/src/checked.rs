@@ -43,7 +43,7 @@ impl<const N: usize> Model for Closed<N> {
 
 fn wrapped<const N: usize>(property: &Property<N>, expectation: Expectation) -> stateright::Property<Closed<N>> {
     let place = all::<N>().iter().position(|p| p.id == property.id).expect("every property judged is in the table");
-    let (always, sometimes) = WRAPPERS::<N>::ALL[place];
+    let (always, sometimes) = Wrappers::<N>::ALL[place];
     match expectation {
         Expectation::Always => stateright::Property::always(property.id, always),
         Expectation::Sometimes | Expectation::Eventually => stateright::Property::sometimes(property.name, sometimes),
@@ -52,7 +52,7 @@ fn wrapped<const N: usize>(property: &Property<N>, expectation: Expectation) -> 
 
 type Condition<const N: usize> = fn(&Closed<N>, &World<N>) -> bool;
 
-struct WRAPPERS<const N: usize>;
+struct Wrappers<const N: usize>;
 
 macro_rules! wrappers {
     ($($place:literal)*) => {
@@ -63,6 +63,6 @@ macro_rules! wrappers {
     };
 }
 
-impl<const N: usize> WRAPPERS<N> {
+impl<const N: usize> Wrappers<N> {
     const ALL: [(Condition<N>, Condition<N>); 19] = wrappers!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18);
 }

@@ -146,7 +146,7 @@ impl<L: LogSet, const N: usize> Instance<L, N> {
             Event::Fenced { from, ve, answer } if mine(ve) => self.on_fenced(from, answer),
             Event::Truncated { from, ve, scl } if mine(ve) => self.on_truncated(rules, from, scl, effects),
             Event::Acknowledged { from, ve, lsn, scl } if mine(ve) => {
-                self.on_acknowledged(rules, from, lsn, scl, effects)
+                self.on_acknowledged(rules, from, lsn, scl, effects);
             }
             Event::Confirmed { from, ve, nonce } if mine(ve) => self.on_confirmed(rules, from, nonce, effects),
             Event::Refused { ve, refusal } if mine(ve) => self.on_refused(refusal, effects),

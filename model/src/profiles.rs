@@ -65,12 +65,18 @@ pub const PROFILES: &[Profile] = &[Profile {
     quick: &[
         leg("gossip", Bounds::of(1, 2).gossiping().with_late_fences(), 141_461, 36),
         leg("recoveries", Bounds::of(1, 3), 5_753_498, 51),
-        leg("reads", Bounds::of(1, 1).reading(1).with_early_rounds(), 268_724, 35),
+        leg("reads", Bounds::of(1, 1).reading(1).with_early_rounds(), 268_724, 34),
         leg(
             "faults",
-            Bounds::of(1, 1).gossiping().crashing(1).wiping(1).with_late_answers().with_late_fences().with_idle_writers(),
+            Bounds::of(1, 1)
+                .gossiping()
+                .crashing(1)
+                .wiping(1)
+                .with_late_answers()
+                .with_late_fences()
+                .with_idle_writers(),
             4_965,
-            26,
+            25,
         ),
     ],
     deep: &[leg("gossip", Bounds::of(2, 2).gossiping(), 0, 0)],

@@ -479,8 +479,7 @@ fn an_old_writer_is_short_of_one<const N: usize>(c: Context, w: &World<N>) -> bo
     w.opened().filter(|&(i, _)| i < newest_open).any(|(i, _)| {
         let Some(writer) = w.instances[i].writer() else { return false };
         let next = writer.vdl.next().max(writer.decision.first);
-        next < writer.next
-            && SegmentId::all(N).filter(|&s| writer.quorum.credits(s, next)).count() + 1 == c.rules.write_quorum()
+        next < writer.next && writer.quorum.acknowledgements(next) + 1 == c.rules.write_quorum()
     })
 }
 

@@ -174,7 +174,13 @@ impl<L: LogSet, const N: usize> Quorum<L, N> {
 
     #[must_use]
     pub fn is_quorate(&self, rules: &Rules, lsn: Lsn) -> bool {
-        self.credit.iter().chain(&self.departed).filter(|credit| credit.contains(lsn)).count() >= rules.write_quorum()
+        self.acknowledgements(lsn) >= rules.write_quorum()
+    }
+
+    /// How many copies have acknowledged `lsn`, which the VDL has not reached.
+    #[must_use]
+    pub fn acknowledgements(&self, lsn: Lsn) -> usize {
+        self.credit.iter().chain(&self.departed).filter(|credit| credit.contains(lsn)).count()
     }
 
     /// R3 is complete: a write quorum has applied the truncation and holds the whole kept prefix.

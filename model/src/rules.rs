@@ -392,7 +392,10 @@ impl From<DeliberateMistake> for Durable {
 
 /// The named mistakes, for [`crate::mutants`]: the adopted rule book with one decision changed.
 pub(crate) mod mistakes {
-    use super::*;
+    use super::{
+        Acknowledge, Bump, Chain, Confirmation, Credit, Fence, Future, Gap, Gossip, Honoured, Install, InstallList,
+        Limit, Point, RangeBase, Rules, Scheme, Stale, Wiped, WriteBack,
+    };
 
     const A: Rules = Rules::adopted();
 

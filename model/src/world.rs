@@ -351,7 +351,8 @@ impl<const N: usize> World<N> {
             Action::Read { instance } => self.invoke_read(rules, bounds, instance)?,
             Action::BeginRound { instance } => {
                 let begun = self.instance(instance)?.writer()?.reads.rounds();
-                if self.read.is_some() || !bounds.early_rounds.is_on() || self.spent.reads >= bounds.reads || begun > 0 {
+                if self.read.is_some() || !bounds.early_rounds.is_on() || self.spent.reads >= bounds.reads || begun > 0
+                {
                     return None;
                 }
                 self.step(rules, instance, instance::Event::BeginRound);

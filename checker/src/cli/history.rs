@@ -77,25 +77,16 @@ impl Check {
     }
 
     fn judge_by<M: Model>(&self, file: &Path, history: &History, model: &M) -> io::Result<Exit> {
-        let limits = Limits {
-            timeout: self.timeout,
-            ..Limits::default()
-        };
+        let limits = Limits { timeout: self.timeout, ..Limits::default() };
         let report = check(history, model, &limits);
         if let Finding::Valid(linearizations) = &report.finding
             && let Err(reason) = verify(history, model, linearizations)
         {
-            output::error(&format!(
-                "{}: own linearization does not replay: {reason}",
-                file.display()
-            ));
+            output::error(&format!("{}: own linearization does not replay: {reason}", file.display()));
             return Ok(Exit::Harness);
         }
-        let text = if self.json {
-            json(file, model.name(), &report)?
-        } else {
-            text(file, model.name(), history, &report)
-        };
+        let text =
+            if self.json { json(file, model.name(), &report)? } else { text(file, model.name(), history, &report) };
         output::line(&text)?;
         Ok(report.verdict().into())
     }
@@ -157,9 +148,7 @@ fn explain(text: &mut String, history: &History, evidence: &Evidence) {
         }
     };
     let pending = evidence.concurrent.iter().copied();
-    let pending: Vec<usize> = pending
-        .filter(|number| !evidence.witnesses.contains(number))
-        .collect();
+    let pending: Vec<usize> = pending.filter(|number| !evidence.witnesses.contains(number)).collect();
     list("impossible", &[evidence.operation]);
     list("because of", &evidence.witnesses);
     list("concurrent", &pending);
@@ -167,11 +156,7 @@ fn explain(text: &mut String, history: &History, evidence: &Evidence) {
         Prefix::Shortest(events) => ("not linearizable from", events),
         Prefix::AtMost(events) => ("not linearizable at the latest from", events),
     };
-    let _ = write!(
-        text,
-        "\n  {extent} line {} on",
-        history.line(events.saturating_sub(1))
-    );
+    let _ = write!(text, "\n  {extent} line {} on", history.line(events.saturating_sub(1)));
 }
 
 fn describe(history: &History, number: usize) -> String {
@@ -181,11 +166,7 @@ fn describe(history: &History, number: usize) -> String {
         Some(completed) => format!("lines {invoked} and {}", history.line(completed.index)),
         None => format!("line {invoked}, never completed"),
     };
-    format!(
-        "process {:<4} {:<32} {lines}",
-        operation.process,
-        ended(operation)
-    )
+    format!("process {:<4} {:<32} {lines}", operation.process, ended(operation))
 }
 
 fn ended(operation: &Operation) -> String {
@@ -207,9 +188,7 @@ fn duration(text: &str) -> Result<Duration, String> {
         "m" => 60.0,
         _ => return Err("use a unit of ms, s or m".into()),
     };
-    let number: f64 = digits
-        .parse()
-        .map_err(|_| "not a number of ms, s or m".to_owned())?;
+    let number: f64 = digits.parse().map_err(|_| "not a number of ms, s or m".to_owned())?;
     Duration::try_from_secs_f64(number * seconds_each).map_err(|error| error.to_string())
 }
 
@@ -224,9 +203,7 @@ mod tests {
         assert_eq!(duration("2m"), Ok(Duration::from_secs(120)));
         assert_eq!(duration("7"), Ok(Duration::from_secs(7)));
         assert_eq!(duration("1.5s"), Ok(Duration::from_millis(1500)));
-        for wrong in [
-            "", "s", "-1s", "1h", "1 s", "nan", "inf", "1e300", "é", "5sé",
-        ] {
+        for wrong in ["", "s", "-1s", "1h", "1 s", "nan", "inf", "1e300", "é", "5sé"] {
             assert!(duration(wrong).is_err(), "{wrong}");
         }
     }

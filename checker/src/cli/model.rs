@@ -119,7 +119,8 @@ fn list() -> io::Result<Exit> {
     }
     text.push_str("\nPROPERTIES\n");
     for property in properties::all::<6>() {
-        let _ = writeln!(text, "  {:<4} {:<21} {}  [{}]", property.id, property.name, property.formula, property.section);
+        let _ =
+            writeln!(text, "  {:<4} {:<21} {}  [{}]", property.id, property.name, property.formula, property.section);
     }
     text.push_str("\nMUTANTS\n");
     for mutant in mutants::MUTANTS {
@@ -245,7 +246,8 @@ impl<'a> Summary<'a> {
     fn of(results: &'a [Explored]) -> Self {
         let counterexample = results.iter().find_map(|r| r.counterexample.as_ref());
         let in_all = |name: &&str| results.iter().all(|r| r.vacuous.contains(name));
-        let vacuous: Vec<_> = results.first().map(|r| r.vacuous.iter().copied().filter(in_all).collect()).unwrap_or_default();
+        let vacuous: Vec<_> =
+            results.first().map(|r| r.vacuous.iter().copied().filter(in_all).collect()).unwrap_or_default();
         let verdict = match counterexample {
             Some(_) => Verdict::Invalid,
             None if results.is_empty() || !vacuous.is_empty() => Verdict::Unknown,
@@ -426,7 +428,10 @@ impl Browse {
                 return Ok(Exit::Unreadable);
             }
         };
-        output::line(&format!("exploring {} ({}) at http://{address} until interrupted", self.profile.name, leg.bounds))?;
+        output::line(&format!(
+            "exploring {} ({}) at http://{address} until interrupted",
+            self.profile.name, leg.bounds
+        ))?;
         let model = Core::new(Rules::adopted(), leg.bounds);
         let _checker = stateright::Model::checker(model).serve(address);
         Ok(Exit::Valid)

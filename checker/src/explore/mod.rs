@@ -90,7 +90,12 @@ impl std::error::Error for Failure {}
 ///
 /// # Errors
 /// If the model panics, or a counterexample does not replay on the unreduced world.
-pub fn explore(model: &Core, engine: Engine, threads: usize, progress: &mut dyn FnMut(Progress)) -> Result<Explored, Failure> {
+pub fn explore(
+    model: &Core,
+    engine: Engine,
+    threads: usize,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Explored, Failure> {
     let began = Instant::now();
     let full = search(model.clone(), engine, threads, began, progress)?;
     let violated = full.violated.iter().min_by_key(|(_, trace)| trace.len()).map(|(id, _)| *id);

@@ -129,7 +129,9 @@ impl Config {
                 None => Vec::new(),
             },
             mutants: match file.mutants {
-                Some(MutantsEntry { ids: Some(ids), .. }) => ids.iter().map(|id| mutant(id)).collect::<Result<_, _>>()?,
+                Some(MutantsEntry { ids: Some(ids), .. }) => {
+                    ids.iter().map(|id| mutant(id)).collect::<Result<_, _>>()?
+                }
                 Some(MutantsEntry { ids: None, .. }) => MUTANTS.iter().collect(),
                 None => Vec::new(),
             },

@@ -68,7 +68,9 @@ pub fn explore_leg(
         let found = explored.unique_states;
         Ok(match explored.counterexample {
             Some(c) => (Exit::Invalid, format!("{} violated in {} actions: {}", c.property, c.trace.len(), c.fact)),
-            None if found != states => (Exit::Invalid, format!("{found} states, pinned at {states}: the count changed")),
+            None if found != states => {
+                (Exit::Invalid, format!("{found} states, pinned at {states}: the count changed"))
+            }
             None => (Exit::Valid, format!("{found} states, {}", leg.bounds)),
         })
     })
@@ -103,7 +105,8 @@ pub fn judge_history(file: &Path, expected: Verdict) -> Row {
         };
         let report = check(&history, &CasRegister, &Limits::default());
         if let Finding::Valid(linearizations) = &report.finding {
-            verify(&history, &CasRegister, linearizations).map_err(|r| format!("own linearization does not replay: {r}"))?;
+            verify(&history, &CasRegister, linearizations)
+                .map_err(|r| format!("own linearization does not replay: {r}"))?;
         }
         let (verdict, operations) = (report.verdict(), report.operations);
         Ok(match (verdict == expected, report.reason()) {
@@ -127,7 +130,8 @@ pub fn run_cluster(config: &RunConfig, progress: &mut dyn FnMut(Progress)) -> (R
         Ok(outcome) => {
             store = Some(outcome.store.clone());
             let faults: Vec<_> = outcome.faults().iter().map(|(name, count)| format!("{count} {name}")).collect();
-            let mut detail = format!("{} operations, {} failovers, {}", outcome.operations, outcome.failovers, faults.join(", "));
+            let mut detail =
+                format!("{} operations, {} failovers, {}", outcome.operations, outcome.failovers, faults.join(", "));
             outcome.reasons.iter().chain(&outcome.offending).for_each(|line| detail.push_str(&format!("; {line}")));
             Ok((outcome.verdict.into(), detail))
         }

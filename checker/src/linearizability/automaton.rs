@@ -25,18 +25,12 @@ impl<'a, M: Model> Automaton<'a, M> {
     pub(super) fn new(model: &'a M) -> Self {
         let mut states = Interner::new();
         states.number(model.initial());
-        Self {
-            model,
-            states,
-            symbols: Interner::new(),
-            transitions: HashMap::default(),
-        }
+        Self { model, states, symbols: Interner::new(), transitions: HashMap::default() }
     }
 
     /// The number of what a candidate does: equal for operations that no search could tell apart.
     pub(super) fn symbol(&mut self, candidate: &Candidate) -> u32 {
-        self.symbols
-            .number((candidate.call.clone(), candidate.reply.clone()))
+        self.symbols.number((candidate.call.clone(), candidate.reply.clone()))
     }
 
     pub(super) fn step(&mut self, state: u32, symbol: u32) -> Option<u32> {
@@ -44,9 +38,7 @@ impl<'a, M: Model> Automaton<'a, M> {
             return *next;
         }
         let (call, reply) = self.symbols.get(symbol);
-        let next = self
-            .model
-            .step(self.states.get(state), call, reply.as_ref());
+        let next = self.model.step(self.states.get(state), call, reply.as_ref());
         let next = next.map(|next| self.states.number(next));
         if self.transitions.len() >= REMEMBERED {
             self.transitions.clear();
@@ -67,18 +59,14 @@ struct Interner<T> {
 
 impl<T: Clone + Eq + Hash> Interner<T> {
     fn new() -> Self {
-        Self {
-            numbers: HashMap::new(),
-            values: Vec::new(),
-        }
+        Self { numbers: HashMap::new(), values: Vec::new() }
     }
 
     fn number(&mut self, value: T) -> u32 {
         if let Some(number) = self.numbers.get(&value) {
             return *number;
         }
-        let number = u32::try_from(self.values.len())
-            .expect("fewer than 2^32 states and operations fit in memory");
+        let number = u32::try_from(self.values.len()).expect("fewer than 2^32 states and operations fit in memory");
         self.values.push(value.clone());
         self.numbers.insert(value, number);
         number

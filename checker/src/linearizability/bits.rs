@@ -23,10 +23,7 @@ impl<const W: usize> Bits<W> {
     }
 
     pub(super) fn covers(&self, other: &Self) -> bool {
-        self.0
-            .iter()
-            .zip(&other.0)
-            .all(|(own, others)| others & !own == 0)
+        self.0.iter().zip(&other.0).all(|(own, others)| others & !own == 0)
     }
 }
 

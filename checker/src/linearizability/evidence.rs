@@ -64,12 +64,7 @@ pub(super) fn collect<M: Model>(
     let standing = standing(history, model, &linearized);
     let claimed = claims(&history.operations()[operation]);
     let writers = claimed.map_or_else(Vec::new, |value| writers(partition, value, end));
-    let mut witnesses: Vec<usize> = writers
-        .iter()
-        .copied()
-        .take(WRITERS)
-        .chain(standing)
-        .collect();
+    let mut witnesses: Vec<usize> = writers.iter().copied().take(WRITERS).chain(standing).collect();
     witnesses.retain(|witness| *witness != operation);
     witnesses.sort_unstable();
     witnesses.dedup();
@@ -129,14 +124,8 @@ fn shortest_prefix<M: Model>(
     end: usize,
     budget: Budget,
 ) -> Prefix {
-    let completions = partition
-        .operations
-        .iter()
-        .filter_map(|(_, operation)| operation.completed);
-    let mut ends: Vec<usize> = completions
-        .map(|moment| moment.index)
-        .filter(|index| *index >= end)
-        .collect();
+    let completions = partition.operations.iter().filter_map(|(_, operation)| operation.completed);
+    let mut ends: Vec<usize> = completions.map(|moment| moment.index).filter(|index| *index >= end).collect();
     ends.sort_unstable();
     let probe = |index: usize| is_dead(partition, model, index + 1, budget);
     match probe(end) {
@@ -158,20 +147,11 @@ fn shortest_prefix<M: Model>(
 }
 
 /// Whether the first `events` events are not linearizable; none if the limits do not allow to say.
-fn is_dead<M: Model>(
-    partition: &Partition<'_>,
-    model: &M,
-    events: usize,
-    budget: Budget,
-) -> Option<bool> {
+fn is_dead<M: Model>(partition: &Partition<'_>, model: &M, events: usize, budget: Budget) -> Option<bool> {
     let known = partition.operations.iter();
-    let known: Vec<(usize, Operation)> = known
-        .filter_map(|(number, operation)| Some((*number, operation.as_of(events)?)))
-        .collect();
-    let known: Vec<(usize, &Operation)> = known
-        .iter()
-        .map(|(number, operation)| (*number, operation))
-        .collect();
+    let known: Vec<(usize, Operation)> =
+        known.filter_map(|(number, operation)| Some((*number, operation.as_of(events)?))).collect();
+    let known: Vec<(usize, &Operation)> = known.iter().map(|(number, operation)| (*number, operation)).collect();
     let candidates = prune(&known, model.pruning());
     match search_key(&candidates, model, &mut Automaton::new(model), budget) {
         Found::Order(_) => Some(false),
@@ -180,13 +160,7 @@ fn is_dead<M: Model>(
     }
 }
 
-fn reason<M: Model>(
-    history: &History,
-    model: &M,
-    number: usize,
-    writers: &[usize],
-    states: &[String],
-) -> String {
+fn reason<M: Model>(history: &History, model: &M, number: usize, writers: &[usize], states: &[String]) -> String {
     let operation = &history.operations()[number];
     let subject = format!(
         "process {} {} key {} ({})",
@@ -202,9 +176,9 @@ fn reason<M: Model>(
     let failed = |writer: &usize| history.operations()[*writer].outcome == Outcome::Fail;
     let is_initial = model.show(&model.initial()) == value.to_string();
     match writers {
-        [] if is_initial => format!(
-            "{subject}, but {value} had been overwritten: at its end the key can only hold {possible}"
-        ),
+        [] if is_initial => {
+            format!("{subject}, but {value} had been overwritten: at its end the key can only hold {possible}")
+        }
         [] => format!("{subject}, but nobody had asked to write {value} by then"),
         _ if !is_initial && writers.iter().all(failed) => {
             format!("{subject}, but every write of {value} had failed")

@@ -42,10 +42,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            timeout: Duration::from_secs(60),
-            configurations: 4_000_000,
-        }
+        Self { timeout: Duration::from_secs(60), configurations: 4_000_000 }
     }
 }
 
@@ -82,11 +79,7 @@ pub enum Unknown {
     /// Operations, but none that ended in `ok`: there is no claim to check.
     NoClaim,
     /// An operation that the model does not have.
-    Unsupported {
-        model: String,
-        call: String,
-        line: usize,
-    },
+    Unsupported { model: String, call: String, line: usize },
     /// The search of a key gave up.
     GaveUp(Progress),
 }
@@ -139,10 +132,7 @@ impl fmt::Display for Unknown {
             Self::Empty => f.write_str("the history is empty"),
             Self::NoClaim => f.write_str("no operation ended in ok, so there is nothing to check"),
             Self::Unsupported { model, call, line } => {
-                write!(
-                    f,
-                    "the model {model} has no operation like `{call}` on line {line}"
-                )
+                write!(f, "the model {model} has no operation like `{call}` on line {line}")
             }
             Self::GaveUp(progress) => fmt::Display::fmt(progress, f),
         }
@@ -156,14 +146,7 @@ impl fmt::Display for Progress {
             Limit::Configurations(count) => write!(f, "no answer within {count} configurations")?,
             Limit::Concurrency => f.write_str("too many operations at once")?,
         }
-        let Self {
-            key,
-            placed,
-            operations,
-            keys_valid,
-            keys,
-            ..
-        } = self;
+        let Self { key, placed, operations, keys_valid, keys, .. } = self;
         write!(
             f,
             ": on key {key} the first {placed} of {operations} operations to return are linearizable; {keys_valid} of {keys} keys are valid"
@@ -180,12 +163,7 @@ pub fn check<M: Model>(history: &History, model: &M, limits: &Limits) -> Report 
         Some(unknown) => Finding::Unknown(unknown),
         None => check_keys(history, partitions, model, limits, start),
     };
-    Report {
-        operations: history.operations().len(),
-        keys,
-        elapsed: start.elapsed(),
-        finding,
-    }
+    Report { operations: history.operations().len(), keys, elapsed: start.elapsed(), finding }
 }
 
 /// The operations of one key with their numbers in the history.
@@ -197,10 +175,7 @@ struct Partition<'a> {
 fn partition(history: &History) -> Vec<Partition<'_>> {
     let mut by_key: BTreeMap<&Key, Vec<(usize, &Operation)>> = BTreeMap::new();
     for (number, operation) in history.operations().iter().enumerate() {
-        by_key
-            .entry(&operation.key)
-            .or_default()
-            .push((number, operation));
+        by_key.entry(&operation.key).or_default().push((number, operation));
     }
     let partition = |(key, operations)| Partition { key, operations };
     by_key.into_iter().map(partition).collect()
@@ -211,19 +186,14 @@ fn refuse<M: Model>(history: &History, model: &M) -> Option<Unknown> {
     if operations.is_empty() {
         return Some(Unknown::Empty);
     }
-    if let Some(strange) = operations
-        .iter()
-        .find(|operation| !model.supports(&operation.call))
-    {
+    if let Some(strange) = operations.iter().find(|operation| !model.supports(&operation.call)) {
         return Some(Unknown::Unsupported {
             model: model.name().to_owned(),
             call: strange.call.to_string(),
             line: history.line(strange.invoked.index),
         });
     }
-    let silent = operations
-        .iter()
-        .all(|operation| operation.reply().is_none());
+    let silent = operations.iter().all(|operation| operation.reply().is_none());
     silent.then_some(Unknown::NoClaim)
 }
 
@@ -237,9 +207,7 @@ fn check_keys<M: Model>(
     // A timeout too far away for the clock is none that anybody will see.
     let far = Duration::from_secs(1 << 32);
     let budget = Budget {
-        deadline: start
-            .checked_add(limits.timeout)
-            .unwrap_or_else(|| start + far),
+        deadline: start.checked_add(limits.timeout).unwrap_or_else(|| start + far),
         configurations: limits.configurations,
     };
     let keys = partitions.len();
@@ -252,26 +220,11 @@ fn check_keys<M: Model>(
         match search_key(&candidates, model, &mut automaton, budget) {
             Found::Order(order) => linearizations.push(Linearization {
                 key: partition.key.clone(),
-                order: order
-                    .iter()
-                    .map(|item| candidates[*item].operation)
-                    .collect(),
+                order: order.iter().map(|item| candidates[*item].operation).collect(),
             }),
             Found::Violation(dead) => {
-                let states = dead
-                    .states
-                    .iter()
-                    .map(|state| automaton.show(*state))
-                    .collect();
-                let evidence = evidence::collect(
-                    history,
-                    partition,
-                    model,
-                    &candidates,
-                    &dead,
-                    states,
-                    budget,
-                );
+                let states = dead.states.iter().map(|state| automaton.show(*state)).collect();
+                let evidence = evidence::collect(history, partition, model, &candidates, &dead, states, budget);
                 return Finding::Invalid(Box::new(evidence));
             }
             Found::Stopped(stop, placed) => {
@@ -287,10 +240,7 @@ fn check_keys<M: Model>(
         }
     }
     match gave_up {
-        Some(progress) => Finding::Unknown(Unknown::GaveUp(Progress {
-            keys_valid: linearizations.len(),
-            ..progress
-        })),
+        Some(progress) => Finding::Unknown(Unknown::GaveUp(Progress { keys_valid: linearizations.len(), ..progress })),
         None => {
             linearizations.sort_by(|one, other| one.key.cmp(&other.key));
             Finding::Valid(linearizations)

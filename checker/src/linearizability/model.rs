@@ -67,11 +67,7 @@ impl Model for Register {
     }
 
     fn step(&self, state: &Value, call: &Call, reply: Option<&Reply>) -> Option<Value> {
-        if self.supports(call) {
-            CasRegister.step(state, call, reply)
-        } else {
-            None
-        }
+        if self.supports(call) { CasRegister.step(state, call, reply) } else { None }
     }
 
     fn supports(&self, call: &Call) -> bool {
@@ -107,11 +103,7 @@ impl Model for CasRegister {
             (Call::Read, None) => Some(state.clone()),
             (Call::Read, Some(Reply::Read(seen))) => (seen == state).then(|| state.clone()),
             (Call::Write(value), None | Some(Reply::Written)) => Some(value.clone()),
-            (Call::Cas { old, new }, None) => Some(if state == old {
-                new.clone()
-            } else {
-                state.clone()
-            }),
+            (Call::Cas { old, new }, None) => Some(if state == old { new.clone() } else { state.clone() }),
             (Call::Cas { old, new }, Some(Reply::Swapped)) => (state == old).then(|| new.clone()),
             (Call::Cas { old, .. }, Some(Reply::Differed)) => (state != old).then(|| state.clone()),
             (Call::Read | Call::Write(_) | Call::Cas { .. }, Some(_)) => None,

@@ -37,15 +37,8 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    pub(super) fn new<M: Model>(
-        candidates: &[Candidate],
-        model: &M,
-        automaton: &mut Automaton<'_, M>,
-    ) -> Self {
-        let symbols: Vec<u32> = candidates
-            .iter()
-            .map(|candidate| automaton.symbol(candidate))
-            .collect();
+    pub(super) fn new<M: Model>(candidates: &[Candidate], model: &M, automaton: &mut Automaton<'_, M>) -> Self {
+        let symbols: Vec<u32> = candidates.iter().map(|candidate| automaton.symbol(candidate)).collect();
         let observes = |candidate: &Candidate| {
             let reply = candidate.reply.as_ref();
             reply.is_some_and(|reply| model.only_observes(&candidate.call, reply))
@@ -53,14 +46,7 @@ impl Plan {
         let (crowds, membership) = crowds(candidates, &symbols);
         let steps = steps(candidates, &membership);
         let (slots, width) = assign_slots(&steps, candidates.len());
-        Self {
-            steps,
-            observers: candidates.iter().map(observes).collect(),
-            symbols,
-            slots,
-            width,
-            crowds,
-        }
+        Self { steps, observers: candidates.iter().map(observes).collect(), symbols, slots, width, crowds }
     }
 }
 
@@ -69,17 +55,11 @@ fn crowds(candidates: &[Candidate], symbols: &[u32]) -> (Vec<Crowd>, Vec<Option<
     let mut crowds: Vec<Crowd> = Vec::new();
     let mut by_symbol = HashMap::new();
     let mut membership = vec![None; candidates.len()];
-    let endless = candidates
-        .iter()
-        .enumerate()
-        .filter(|(_, candidate)| candidate.deadline.is_none());
+    let endless = candidates.iter().enumerate().filter(|(_, candidate)| candidate.deadline.is_none());
     for (item, _) in endless {
         let symbol = symbols[item];
         let crowd = *by_symbol.entry(symbol).or_insert_with(|| {
-            crowds.push(Crowd {
-                symbol,
-                members: Vec::new(),
-            });
+            crowds.push(Crowd { symbol, members: Vec::new() });
             crowds.len() - 1
         });
         crowds[crowd].members.push(item);

@@ -107,9 +107,7 @@ impl Dependence {
             if let Some(value) = starts_from(candidate) {
                 *dependence.starts.entry(value.clone()).or_default() += 1;
             }
-            if let (Call::Cas { old, .. }, Some(Reply::Differed)) =
-                (&candidate.call, &candidate.reply)
-            {
+            if let (Call::Cas { old, .. }, Some(Reply::Differed)) = (&candidate.call, &candidate.reply) {
                 *dependence.differed_from.entry(old.clone()).or_default() += 1;
                 dependence.differed += 1;
             }
@@ -145,25 +143,17 @@ fn give_ends(candidates: &mut [Candidate]) -> bool {
         if let Some(value) = installs(candidate) {
             *installers.entry(value.clone()).or_default() += 1;
         }
-        if let (Some(value), Some(_), Some(end)) =
-            (starts_from(candidate), &candidate.reply, candidate.deadline)
-        {
+        if let (Some(value), Some(_), Some(end)) = (starts_from(candidate), &candidate.reply, candidate.deadline) {
             let earliest = seen_by.entry(value.clone()).or_insert(end);
             *earliest = end.min(*earliest);
         }
     }
     let mut given = false;
-    for candidate in candidates
-        .iter_mut()
-        .filter(|candidate| candidate.reply.is_none())
-    {
+    for candidate in candidates.iter_mut().filter(|candidate| candidate.reply.is_none()) {
         let Some(value) = installs(candidate) else {
             continue;
         };
-        let end = seen_by
-            .get(value)
-            .copied()
-            .filter(|end| *end > candidate.invoked);
+        let end = seen_by.get(value).copied().filter(|end| *end > candidate.invoked);
         if let (Some(1), Some(end)) = (installers.get(value), end) {
             candidate.deadline = Some(end);
             candidate.end_is_proved = true;

@@ -62,11 +62,7 @@ pub(super) struct Dead {
 /// How many operations can be pending at once; beyond that no search of this kind would end.
 const WIDEST: usize = 4096;
 
-pub(super) fn search<M: Model>(
-    plan: &Plan,
-    automaton: &mut Automaton<'_, M>,
-    budget: Budget,
-) -> Found {
+pub(super) fn search<M: Model>(plan: &Plan, automaton: &mut Automaton<'_, M>, budget: Budget) -> Found {
     match plan.width {
         0..=64 => Search::<M, 1>::new(plan, automaton, budget).run(),
         65..=256 => Search::<M, 4>::new(plan, automaton, budget).run(),
@@ -91,12 +87,7 @@ struct Rest<const W: usize> {
 
 impl<const W: usize> Rest<W> {
     fn replaces(&self, other: &Self) -> bool {
-        self.observed.covers(&other.observed)
-            && self
-                .used
-                .iter()
-                .zip(&other.used)
-                .all(|(own, others)| own <= others)
+        self.observed.covers(&other.observed) && self.used.iter().zip(&other.used).all(|(own, others)| own <= others)
     }
 }
 
@@ -113,10 +104,7 @@ struct Level<const W: usize> {
 
 impl<const W: usize> Level<W> {
     fn new() -> Self {
-        Self {
-            members: HashMap::default(),
-            count: 0,
-        }
+        Self { members: HashMap::default(), count: 0 }
     }
 
     /// Puts `config` in unless one that replaces it is there; takes out what it replaces.
@@ -134,26 +122,17 @@ impl<const W: usize> Level<W> {
     }
 
     fn insert(&mut self, config: Config<W>) {
-        self.members
-            .entry(config.core)
-            .or_default()
-            .push(config.rest);
+        self.members.entry(config.core).or_default().push(config.rest);
         self.count += 1;
     }
 
     fn configs(self) -> impl Iterator<Item = Config<W>> {
-        let configs = |(core, rests): (Core<W>, Vec<Rest<W>>)| {
-            rests.into_iter().map(move |rest| Config { core, rest })
-        };
+        let configs = |(core, rests): (Core<W>, Vec<Rest<W>>)| rests.into_iter().map(move |rest| Config { core, rest });
         self.members.into_iter().flat_map(configs)
     }
 
     fn any_path(&self) -> u32 {
-        self.members
-            .values()
-            .flatten()
-            .next()
-            .map_or(Paths::ROOT, |rest| rest.path)
+        self.members.values().flatten().next().map_or(Paths::ROOT, |rest| rest.path)
     }
 }
 
@@ -168,10 +147,7 @@ impl Paths {
     const SMALL: usize = 1 << 16;
 
     fn new() -> Self {
-        Self {
-            nodes: Vec::new(),
-            compact_at: Self::SMALL,
-        }
+        Self { nodes: Vec::new(), compact_at: Self::SMALL }
     }
 
     fn extend(&mut self, path: u32, item: usize) -> u32 {
@@ -197,11 +173,7 @@ impl Paths {
             return;
         }
         let mut target = vec![Self::ROOT; self.nodes.len()];
-        let live = level
-            .members
-            .values()
-            .flatten()
-            .filter(|rest| rest.path != Self::ROOT);
+        let live = level.members.values().flatten().filter(|rest| rest.path != Self::ROOT);
         live.for_each(|rest| target[rest.path as usize] = 0);
         for node in (0..self.nodes.len()).rev() {
             let parent = self.nodes[node].0;
@@ -213,11 +185,7 @@ impl Paths {
         for node in 0..self.nodes.len() {
             if target[node] != Self::ROOT {
                 let (parent, item) = self.nodes[node];
-                let parent = if parent == Self::ROOT {
-                    parent
-                } else {
-                    target[parent as usize]
-                };
+                let parent = if parent == Self::ROOT { parent } else { target[parent as usize] };
                 self.nodes[kept] = (parent, item);
                 target[node] = kept as u32;
                 kept += 1;
@@ -225,11 +193,7 @@ impl Paths {
         }
         self.nodes.truncate(kept);
         self.compact_at = Self::SMALL.max(2 * kept);
-        let moved = level
-            .members
-            .values_mut()
-            .flatten()
-            .filter(|rest| rest.path != Self::ROOT);
+        let moved = level.members.values_mut().flatten().filter(|rest| rest.path != Self::ROOT);
         moved.for_each(|rest| rest.path = target[rest.path as usize]);
     }
 }
@@ -299,15 +263,8 @@ impl<'a, 'm, M: Model, const W: usize> Search<'a, 'm, M, W> {
     fn first_level(&self) -> Level<W> {
         let mut level = Level::new();
         level.insert(Config {
-            core: Core {
-                state: 0,
-                changes: Bits::EMPTY,
-            },
-            rest: Rest {
-                observed: Bits::EMPTY,
-                used: vec![0; self.plan.crowds.len()].into(),
-                path: Paths::ROOT,
-            },
+            core: Core { state: 0, changes: Bits::EMPTY },
+            rest: Rest { observed: Bits::EMPTY, used: vec![0; self.plan.crowds.len()].into(), path: Paths::ROOT },
         });
         level
     }
@@ -325,22 +282,12 @@ impl<'a, 'm, M: Model, const W: usize> Search<'a, 'm, M, W> {
         let pending = self.changers.iter().chain(&self.observers).copied();
         let mut pending: Vec<usize> = pending.filter(|other| *other != item).collect();
         pending.sort_unstable();
-        Dead {
-            item,
-            pending,
-            order: self.paths.order(path),
-            states,
-        }
+        Dead { item, pending, order: self.paths.order(path), states }
     }
 
     /// Extends configurations until each contains `item`, which is about to return.
     fn extend(&mut self, level: Level<W>, item: usize) -> Result<Levels<W>, Stop> {
-        let mut levels = Levels {
-            item,
-            with: Level::new(),
-            without: Level::new(),
-            work: Vec::new(),
-        };
+        let mut levels = Levels { item, with: Level::new(), without: Level::new(), work: Vec::new() };
         for config in level.configs() {
             self.tick(&levels)?;
             self.place(config, None, &mut levels);
@@ -360,10 +307,7 @@ impl<'a, 'm, M: Model, const W: usize> Search<'a, 'm, M, W> {
             if config.core.changes.contains(slot) {
                 continue;
             }
-            if let Some(state) = self
-                .automaton
-                .step(config.core.state, self.plan.symbols[item])
-            {
+            if let Some(state) = self.automaton.step(config.core.state, self.plan.symbols[item]) {
                 let mut next = config.copy(state);
                 next.core.changes.insert(slot);
                 self.place(next, Some(item), levels);
@@ -396,11 +340,7 @@ impl<'a, 'm, M: Model, const W: usize> Search<'a, 'm, M, W> {
         let observed = config.rest.observed;
         let slot = self.plan.slots[levels.item];
         let contains = config.core.changes.contains(slot) || observed.contains(slot);
-        let level = if contains {
-            &mut levels.with
-        } else {
-            &mut levels.without
-        };
+        let level = if contains { &mut levels.with } else { &mut levels.without };
         if contains {
             // The slot is about to serve another operation.
             config.core.changes.remove(slot);
@@ -439,11 +379,7 @@ impl<'a, 'm, M: Model, const W: usize> Search<'a, 'm, M, W> {
     fn tick(&mut self, levels: &Levels<W>) -> Result<(), Stop> {
         let held = levels.with.count + levels.without.count + levels.work.len();
         // Nodes are an order of magnitude smaller than configurations, and numbered in 32 bits.
-        let nodes = self
-            .budget
-            .configurations
-            .saturating_mul(16)
-            .min(u32::MAX as usize / 2);
+        let nodes = self.budget.configurations.saturating_mul(16).min(u32::MAX as usize / 2);
         if held > self.budget.configurations || self.paths.nodes.len() > nodes {
             return Err(Stop::Configurations);
         }
@@ -458,15 +394,8 @@ impl<'a, 'm, M: Model, const W: usize> Search<'a, 'm, M, W> {
 impl<const W: usize> Config<W> {
     fn copy(&self, state: u32) -> Self {
         Self {
-            core: Core {
-                state,
-                changes: self.core.changes,
-            },
-            rest: Rest {
-                observed: self.rest.observed,
-                used: self.rest.used.clone(),
-                path: self.rest.path,
-            },
+            core: Core { state, changes: self.core.changes },
+            rest: Rest { observed: self.rest.observed, used: self.rest.used.clone(), path: self.rest.path },
         }
     }
 }

@@ -35,13 +35,7 @@ pub fn history(choices: &[Choice], processes: u8, cas: bool) -> History {
             Kind::Info => gone[process] = true,
             Kind::Ok(_) | Kind::Fail => {}
         }
-        events.push(Event {
-            process: process as u64,
-            kind,
-            call,
-            key: "x".into(),
-            time: None,
-        });
+        events.push(Event { process: process as u64, kind, call, key: "x".into(), time: None });
     }
     History::from_events(events).unwrap()
 }
@@ -49,10 +43,7 @@ pub fn history(choices: &[Choice], processes: u8, cas: bool) -> History {
 fn invoke(what: u8, one: u8, other: u8, cas: bool) -> Call {
     match what % 3 {
         0 => Call::Read,
-        1 if cas => Call::Cas {
-            old: value(one),
-            new: value(other),
-        },
+        1 if cas => Call::Cas { old: value(one), new: value(other) },
         _ => Call::Write(value(one)),
     }
 }
@@ -98,24 +89,16 @@ impl SequentialSpec for Sequential {
 pub fn stateright_says(history: &History) -> bool {
     let mut tester = LinearizabilityTester::new(Sequential(Value::Null));
     let mut events: Vec<(usize, &Operation, bool)> = Vec::new();
-    for operation in history
-        .operations()
-        .iter()
-        .filter(|operation| operation.outcome != Outcome::Fail)
-    {
+    for operation in history.operations().iter().filter(|operation| operation.outcome != Outcome::Fail) {
         events.push((operation.invoked.index, operation, true));
         events.extend(operation.returned().map(|end| (end, operation, false)));
     }
     events.sort_by_key(|(index, _, _)| *index);
     for (_, operation, invokes) in events {
         if invokes {
-            tester
-                .on_invoke(operation.process, operation.call.clone())
-                .unwrap();
+            tester.on_invoke(operation.process, operation.call.clone()).unwrap();
         } else {
-            tester
-                .on_return(operation.process, operation.reply().unwrap().clone())
-                .unwrap();
+            tester.on_return(operation.process, operation.reply().unwrap().clone()).unwrap();
         }
     }
     tester.is_consistent()
@@ -124,30 +107,20 @@ pub fn stateright_says(history: &History) -> bool {
 /// The definition, word for word: is there a sequence of operations that respects real time, has every completed one,
 /// and that a register could have shown? For histories of one key and few operations.
 pub fn definition_says(history: &History) -> bool {
-    let operations: Vec<&Operation> = history
-        .operations()
-        .iter()
-        .filter(|operation| operation.outcome != Outcome::Fail)
-        .collect();
+    let operations: Vec<&Operation> =
+        history.operations().iter().filter(|operation| operation.outcome != Outcome::Fail).collect();
     any_order(&operations, Sequential(Value::Null))
 }
 
 fn any_order(remaining: &[&Operation], register: Sequential) -> bool {
-    if remaining
-        .iter()
-        .all(|operation| operation.reply().is_none())
-    {
+    if remaining.iter().all(|operation| operation.reply().is_none()) {
         return true;
     }
     (0..remaining.len()).any(|next| {
         let chosen = remaining[next];
         let mut rest = remaining.to_vec();
         rest.remove(next);
-        let first = rest.iter().all(|other| {
-            other
-                .returned()
-                .is_none_or(|end| end > chosen.invoked.index)
-        });
+        let first = rest.iter().all(|other| other.returned().is_none_or(|end| end > chosen.invoked.index));
         let mut register = register.clone();
         let reply = register.invoke(&chosen.call);
         first && chosen.reply().is_none_or(|said| *said == reply) && any_order(&rest, register)

@@ -168,9 +168,7 @@ pub(super) fn parse(layout: Layout, at: Position, bytes: &[u8]) -> Result<Batch,
         return Err(BadBatch::Header);
     }
     let length = le_u32(bytes, 28);
-    if (length as usize) < HEADER_BYTES
-        || !length.is_multiple_of(layout.sector_bytes)
-        || length as usize > bytes.len()
+    if (length as usize) < HEADER_BYTES || !length.is_multiple_of(layout.sector_bytes) || length as usize > bytes.len()
     {
         return Err(BadBatch::Length);
     }
@@ -194,11 +192,7 @@ pub(super) fn parse(layout: Layout, at: Position, bytes: &[u8]) -> Result<Batch,
         return Err(BadBatch::Contents);
     }
     let body = &bytes[HEADER_BYTES..HEADER_BYTES + body_bytes];
-    Ok(Batch {
-        header,
-        length,
-        entries: parse_entries(header.entries, body)?,
-    })
+    Ok(Batch { header, length, entries: parse_entries(header.entries, body)? })
 }
 
 fn parse_header(bytes: &[u8]) -> Result<BatchHeader, BadBatch> {
@@ -209,14 +203,8 @@ fn parse_header(bytes: &[u8]) -> Result<BatchHeader, BadBatch> {
             _ => return Err(BadBatch::Contents),
         },
         seq: le_u64(bytes, 8),
-        at: Position {
-            segment: le_u64(bytes, 16),
-            offset: le_u32(bytes, 24),
-        },
-        synced: Position {
-            segment: le_u64(bytes, 40),
-            offset: le_u32(bytes, 48),
-        },
+        at: Position { segment: le_u64(bytes, 16), offset: le_u32(bytes, 24) },
+        synced: Position { segment: le_u64(bytes, 40), offset: le_u32(bytes, 48) },
         entries: le_u32(bytes, 32),
     })
 }
@@ -264,35 +252,21 @@ fn batch_crc(batch: &[u8]) -> u32 {
 mod tests {
     use super::*;
 
-    const LAYOUT: Layout = Layout {
-        salt: 7,
-        sector_bytes: 64,
-    };
+    const LAYOUT: Layout = Layout { salt: 7, sector_bytes: 64 };
 
     fn position(offset: u32) -> Position {
         Position { segment: 1, offset }
     }
 
     fn batch(seq: u64, body: &[u8], entries: u32) -> Vec<u8> {
-        let header = BatchHeader {
-            kind: BatchKind::Entries,
-            seq,
-            at: position(128),
-            synced: position(128),
-            entries,
-        };
+        let header = BatchHeader { kind: BatchKind::Entries, seq, at: position(128), synced: position(128), entries };
         let mut out = Vec::new();
         encode(LAYOUT, &header, body, &mut out);
         out
     }
 
     fn entry() -> Entry<&'static [u8]> {
-        Entry {
-            kind: 3,
-            epoch: 2,
-            lsn: 17,
-            payload: b"payload",
-        }
+        Entry { kind: 3, epoch: 2, lsn: 17, payload: b"payload" }
     }
 
     #[test]
@@ -311,15 +285,9 @@ mod tests {
     #[test]
     fn a_batch_elsewhere_or_of_another_log_is_refused() {
         let bytes = batch(1, &[], 0);
-        assert_eq!(
-            parse(LAYOUT, position(64), &bytes).unwrap_err(),
-            BadBatch::Misplaced(position(128))
-        );
+        assert_eq!(parse(LAYOUT, position(64), &bytes).unwrap_err(), BadBatch::Misplaced(position(128)));
         let other = Layout { salt: 8, ..LAYOUT };
-        assert_eq!(
-            parse(other, position(128), &bytes).unwrap_err(),
-            BadBatch::Foreign
-        );
+        assert_eq!(parse(other, position(128), &bytes).unwrap_err(), BadBatch::Foreign);
     }
 
     #[test]
@@ -330,10 +298,7 @@ mod tests {
         damaged[30] ^= 1;
         for (body, entries) in [(&body, 2), (&body, 0), (&damaged, 1)] {
             let bytes = batch(1, body, entries);
-            assert_eq!(
-                parse(LAYOUT, position(128), &bytes).unwrap_err(),
-                BadBatch::Contents
-            );
+            assert_eq!(parse(LAYOUT, position(128), &bytes).unwrap_err(), BadBatch::Contents);
         }
     }
 }

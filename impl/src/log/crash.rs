@@ -85,10 +85,6 @@ impl CrashHook {
 
 impl fmt::Debug for CrashHook {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.0.is_some() {
-            "CrashHook(set)"
-        } else {
-            "CrashHook(none)"
-        })
+        f.write_str(if self.0.is_some() { "CrashHook(set)" } else { "CrashHook(none)" })
     }
 }

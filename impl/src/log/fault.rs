@@ -51,9 +51,8 @@ pub fn power_cut(dir: &Path, seed: u64) -> io::Result<PowerCut> {
         file.write_all_at(&vec![0; lost.bytes], lost.offset)?;
         file.sync_data()?;
     }
-    let bytes = |sectors: &mut dyn Iterator<Item = &UnsyncedSector>| -> u64 {
-        sectors.map(|sector| sector.bytes as u64).sum()
-    };
+    let bytes =
+        |sectors: &mut dyn Iterator<Item = &UnsyncedSector>| -> u64 { sectors.map(|sector| sector.bytes as u64).sum() };
     Ok(PowerCut {
         unsynced_bytes: bytes(&mut sectors.iter()),
         kept_bytes: bytes(&mut sectors.iter().filter(|sector| sector.kept)),
@@ -93,11 +92,7 @@ fn unsynced_sectors(dir: &Path) -> io::Result<Vec<UnsyncedSector>> {
     let mut sectors = Vec::new();
     for number in numbers {
         let path = segments::path(dir, number);
-        let start = if number == synced.segment {
-            synced.offset as usize
-        } else {
-            0
-        };
+        let start = if number == synced.segment { synced.offset as usize } else { 0 };
         collect(&path, start, &mut sectors)?;
     }
     Ok(sectors)

@@ -37,16 +37,10 @@ impl Format {
     pub fn check(&self) -> Result<(), LogError> {
         let wrong = |what: String| Err(LogError::Options { what });
         if self.identity.len() > IDENTITY_BYTES_MAX {
-            return wrong(format!(
-                "identity of {} bytes, at most {IDENTITY_BYTES_MAX}",
-                self.identity.len()
-            ));
+            return wrong(format!("identity of {} bytes, at most {IDENTITY_BYTES_MAX}", self.identity.len()));
         }
         if !self.sector_bytes.is_power_of_two() || !(64..=65_536).contains(&self.sector_bytes) {
-            return wrong(format!(
-                "sector of {} bytes, must be a power of two from 64 to 65536",
-                self.sector_bytes
-            ));
+            return wrong(format!("sector of {} bytes, must be a power of two from 64 to 65536", self.sector_bytes));
         }
         let sectors = self.segment_bytes / self.sector_bytes;
         if !self.segment_bytes.is_multiple_of(self.sector_bytes) || sectors < 4 {
@@ -56,10 +50,7 @@ impl Format {
             ));
         }
         if self.segment_bytes > 1 << 30 {
-            return wrong(format!(
-                "segment of {} bytes, at most 1 GiB",
-                self.segment_bytes
-            ));
+            return wrong(format!("segment of {} bytes, at most 1 GiB", self.segment_bytes));
         }
         Ok(())
     }
@@ -91,11 +82,7 @@ impl Format {
         }
         let found = u16::from_le_bytes([body[8], body[9]]);
         if found != VERSION {
-            return Err(LogError::Version {
-                path: path.to_path_buf(),
-                found,
-                supported: VERSION,
-            });
+            return Err(LogError::Version { path: path.to_path_buf(), found, supported: VERSION });
         }
         let format = Self {
             segment_bytes: le_u32(body, 12),
@@ -135,21 +122,14 @@ mod tests {
     use super::*;
 
     fn format(identity: &[u8]) -> Format {
-        Format {
-            identity: identity.to_vec(),
-            segment_bytes: 4096,
-            sector_bytes: 512,
-        }
+        Format { identity: identity.to_vec(), segment_bytes: 4096, sector_bytes: 512 }
     }
 
     #[test]
     fn every_cut_and_every_flipped_bit_is_corruption() {
         let path = Path::new("format");
         let bytes = format(b"volume 7, node a1").encode();
-        assert_eq!(
-            Format::decode(path, &bytes),
-            Ok(format(b"volume 7, node a1"))
-        );
+        assert_eq!(Format::decode(path, &bytes), Ok(format(b"volume 7, node a1")));
         for cut in 0..bytes.len() {
             let error = Format::decode(path, &bytes[..cut]).unwrap_err();
             assert!(matches!(error, LogError::Corrupt { .. }), "{cut}: {error}");
@@ -170,10 +150,7 @@ mod tests {
         let crc = crc32c::crc32c(&bytes[..body]).to_le_bytes();
         bytes[body..].copy_from_slice(&crc);
         let error = Format::decode(Path::new("d/format"), &bytes).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "read log: d/format has format version 9, this program reads 1"
-        );
+        assert_eq!(error.to_string(), "read log: d/format has format version 9, this program reads 1");
     }
 
     #[test]

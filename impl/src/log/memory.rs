@@ -120,12 +120,8 @@ impl MemDisk {
             None => state.new_file(path),
         };
         state.names_durable.insert(path.to_path_buf(), file);
-        state.files[file] = MemFile {
-            path: path.to_path_buf(),
-            now: bytes.clone(),
-            durable: bytes,
-            ..MemFile::default()
-        };
+        state.files[file] =
+            MemFile { path: path.to_path_buf(), now: bytes.clone(), durable: bytes, ..MemFile::default() };
     }
 
     /// Removes a file, durably: damage to the medium.
@@ -133,9 +129,7 @@ impl MemDisk {
         let mut state = self.state();
         state.names.remove(path);
         state.names_durable.remove(path);
-        state
-            .name_changes
-            .retain(|(change, _)| change.path() != path);
+        state.name_changes.retain(|(change, _)| change.path() != path);
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -170,10 +164,7 @@ impl State {
     }
 
     fn new_file(&mut self, path: &Path) -> usize {
-        self.files.push(MemFile {
-            path: path.to_path_buf(),
-            ..MemFile::default()
-        });
+        self.files.push(MemFile { path: path.to_path_buf(), ..MemFile::default() });
         let file = self.files.len() - 1;
         self.names.insert(path.to_path_buf(), file);
         file
@@ -191,8 +182,7 @@ impl State {
             file.resized = true;
         }
         file.now[offset..end].copy_from_slice(bytes);
-        file.dirty
-            .extend(offset / sector_bytes..=(end - 1) / sector_bytes);
+        file.dirty.extend(offset / sector_bytes..=(end - 1) / sector_bytes);
     }
 
     fn unsynced(&self) -> Vec<Unsynced> {
@@ -202,10 +192,7 @@ impl State {
             if file.resized {
                 unsynced.push(Unsynced::Length { path: path() });
             }
-            unsynced.extend(file.dirty.iter().map(|&index| Unsynced::Sector {
-                path: path(),
-                index,
-            }));
+            unsynced.extend(file.dirty.iter().map(|&index| Unsynced::Sector { path: path(), index }));
         }
         let names = self.name_changes.iter();
         unsynced.extend(names.map(|(change, _)| Unsynced::Name(change.clone())));
@@ -245,12 +232,7 @@ impl State {
 
 impl MemFile {
     fn after_power_cut(&self, length_kept: bool, sectors: &[usize], sector_bytes: usize) -> Self {
-        let length = if length_kept {
-            &self.now
-        } else {
-            &self.durable
-        }
-        .len();
+        let length = if length_kept { &self.now } else { &self.durable }.len();
         let mut image = self.durable.clone();
         image.resize(length, 0);
         for &sector in sectors {
@@ -260,13 +242,7 @@ impl MemFile {
                 image[start..end].copy_from_slice(&self.now[start..end]);
             }
         }
-        Self {
-            path: self.path.clone(),
-            now: image.clone(),
-            durable: image,
-            dirty: BTreeSet::new(),
-            resized: false,
-        }
+        Self { path: self.path.clone(), now: image.clone(), durable: image, dirty: BTreeSet::new(), resized: false }
     }
 }
 
@@ -313,10 +289,7 @@ impl Disk for MemDisk {
             }
         };
         drop(state);
-        Ok(Box::new(MemHandle {
-            disk: self.clone(),
-            file,
-        }))
+        Ok(Box::new(MemHandle { disk: self.clone(), file }))
     }
 
     fn open(&self, path: &Path) -> io::Result<Box<dyn File>> {
@@ -324,10 +297,7 @@ impl Disk for MemDisk {
         state.operate()?;
         let file = state.find(path)?;
         drop(state);
-        Ok(Box::new(MemHandle {
-            disk: self.clone(),
-            file,
-        }))
+        Ok(Box::new(MemHandle { disk: self.clone(), file }))
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
@@ -337,10 +307,7 @@ impl Disk for MemDisk {
         state.names.remove(from);
         state.names.insert(to.to_path_buf(), file);
         state.files[file].path = to.to_path_buf();
-        let change = NameChange::Rename {
-            from: from.to_path_buf(),
-            to: to.to_path_buf(),
-        };
+        let change = NameChange::Rename { from: from.to_path_buf(), to: to.to_path_buf() };
         state.name_changes.push((change, file));
         Ok(())
     }

@@ -96,11 +96,7 @@ pub struct TornTail {
 impl fmt::Display for TornTail {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let path = self.path.display();
-        write!(
-            f,
-            "dropped {} bytes of a torn tail at byte {} of {path}",
-            self.bytes_dropped, self.offset
-        )
+        write!(f, "dropped {} bytes of a torn tail at byte {} of {path}", self.bytes_dropped, self.offset)
     }
 }
 
@@ -152,24 +148,15 @@ impl Log {
         };
         format.check()?;
         let disk = &options.disk;
-        disk.create_dir(dir)
-            .map_err(|error| LogError::io("create", dir, &error))?;
+        disk.create_dir(dir).map_err(|error| LogError::io("create", dir, &error))?;
         let lock = lock(disk.as_ref(), dir)?;
         if segments::read_format(disk.as_ref(), dir)?.is_some() {
-            return Err(LogError::Exists {
-                path: dir.to_path_buf(),
-            });
+            return Err(LogError::Exists { path: dir.to_path_buf() });
         }
         segments::refuse_orphans(disk.as_ref(), dir)?;
         let bytes = format.segment_bytes;
         let mut file = reserve_segment(disk.as_ref(), &options.crash, dir, segments::FIRST, bytes)?;
-        settle_segment(
-            disk.as_ref(),
-            &options.crash,
-            dir,
-            segments::FIRST,
-            file.as_mut(),
-        )?;
+        settle_segment(disk.as_ref(), &options.crash, dir, segments::FIRST, file.as_mut())?;
         let watermark = create_watermark(disk.as_ref(), dir)?;
         create_format(options, dir, &format)?;
         let found = recovery::scan(disk.as_ref(), dir, &format)?;
@@ -184,9 +171,7 @@ impl Log {
         let lock = lock(disk, dir)?;
         let Some(bytes) = segments::read_format(disk, dir)? else {
             segments::refuse_orphans(disk, dir)?;
-            return Err(LogError::NoLog {
-                path: dir.to_path_buf(),
-            });
+            return Err(LogError::NoLog { path: dir.to_path_buf() });
         };
         let format = Format::decode(&dir.join(format::NAME), &bytes)?;
         let found = recovery::scan(disk, dir, &format)?;
@@ -194,17 +179,11 @@ impl Log {
         let file = open_file(disk, &path)?;
         let watermark = match disk.open(&dir.join(watermark::NAME)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => create_watermark(disk, dir)?,
-            opened => {
-                opened.map_err(|error| LogError::io("open", &dir.join(watermark::NAME), &error))?
-            }
+            opened => opened.map_err(|error| LogError::io("open", &dir.join(watermark::NAME), &error))?,
         };
         let mut log = Self::assemble(dir, options, &format, &found, (file, watermark, lock));
         log.settle(found.torn.as_ref())?;
-        let recovered = Recovered {
-            identity: format.identity,
-            entries: found.entries,
-            torn: found.torn,
-        };
+        let recovered = Recovered { identity: format.identity, entries: found.entries, torn: found.torn };
         Ok((log, recovered))
     }
 
@@ -228,10 +207,7 @@ impl Log {
             let entries = self.make_room()?;
             self.write_batch(BatchKind::Entries, entries)?;
         }
-        Ok(Synced {
-            entries: std::mem::take(&mut self.unreported),
-            upto: self.end,
-        })
+        Ok(Synced { entries: std::mem::take(&mut self.unreported), upto: self.end })
     }
 
     /// Syncs what is pending, then a batch without entries, so that all entries lie before the newest mark: from then on
@@ -250,10 +226,7 @@ impl Log {
                 return Err(error);
             }
         }
-        Ok(Synced {
-            upto: self.end,
-            ..synced
-        })
+        Ok(Synced { upto: self.end, ..synced })
     }
 
     /// Where the log ends: everything before it is durable, pending entries are not in it.
@@ -293,10 +266,7 @@ impl Log {
             dir: dir.to_path_buf(),
             disk: Arc::clone(&options.disk),
             crash: options.crash.clone(),
-            layout: Layout {
-                salt: format.salt(),
-                sector_bytes: format.sector_bytes,
-            },
+            layout: Layout { salt: format.salt(), sector_bytes: format.sector_bytes },
             segment_bytes: format.segment_bytes,
             file,
             watermark,
@@ -326,9 +296,7 @@ impl Log {
         if self.end.offset == 0 && self.end.segment > segments::FIRST {
             // The newest batch is the seal in the file before.
             let path = segments::path(&self.dir, self.end.segment - 1);
-            open_file(self.disk.as_ref(), &path)?
-                .sync()
-                .map_err(|error| LogError::io("sync", &path, &error))?;
+            open_file(self.disk.as_ref(), &path)?.sync().map_err(|error| LogError::io("sync", &path, &error))?;
         }
         let synced = self.disk.sync_dir(&self.dir);
         self.or_poison("sync", &self.dir.clone(), synced)?;
@@ -369,12 +337,7 @@ impl Log {
             // A segment file of at most 1 GiB does not hold 2^32 entries.
             entries: entries as u32,
         };
-        batch::encode(
-            self.layout,
-            &header,
-            &self.pending.body[..body_bytes],
-            &mut self.buffer,
-        );
+        batch::encode(self.layout, &header, &self.pending.body[..body_bytes], &mut self.buffer);
         self.crash.reach(CrashPoint::BeforeWrite);
         let written = self.file.write_at(&self.buffer, u64::from(self.end.offset));
         self.or_poison("write", &path, written)?;
@@ -396,13 +359,7 @@ impl Log {
     fn roll(&mut self) -> Result<(), LogError> {
         let next = self.end.segment + 1;
         let disk = Arc::clone(&self.disk);
-        let reserved = reserve_segment(
-            disk.as_ref(),
-            &self.crash,
-            &self.dir,
-            next,
-            self.segment_bytes,
-        );
+        let reserved = reserve_segment(disk.as_ref(), &self.crash, &self.dir, next, self.segment_bytes);
         let mut file = match reserved {
             Err(full @ LogError::Full { .. }) => return Err(full),
             Err(error) => return Err(self.poison_with(error)),
@@ -413,10 +370,7 @@ impl Log {
         self.crash.reach(CrashPoint::DirectorySyncedBeforeSeal);
         self.write_batch(BatchKind::Seal, 0)?;
         self.file = file;
-        self.end = Position {
-            segment: next,
-            offset: 0,
-        };
+        self.end = Position { segment: next, offset: 0 };
         Ok(())
     }
 
@@ -425,12 +379,7 @@ impl Log {
         self.or_poison("write", &self.dir.join(watermark::NAME), stored)
     }
 
-    fn or_poison<T>(
-        &mut self,
-        operation: &'static str,
-        path: &Path,
-        result: io::Result<T>,
-    ) -> Result<T, LogError> {
+    fn or_poison<T>(&mut self, operation: &'static str, path: &Path, result: io::Result<T>) -> Result<T, LogError> {
         result.map_err(|error| self.poison_with(LogError::io(operation, path, &error)))
     }
 
@@ -464,6 +413,5 @@ fn lock(disk: &dyn Disk, dir: &Path) -> Result<DirLock, LogError> {
 }
 
 fn open_file(disk: &dyn Disk, path: &Path) -> Result<Box<dyn File>, LogError> {
-    disk.open(path)
-        .map_err(|error| LogError::io("open", path, &error))
+    disk.open(path).map_err(|error| LogError::io("open", path, &error))
 }

@@ -37,21 +37,12 @@ pub(super) fn scan(disk: &dyn Disk, dir: &Path, format: &Format) -> Result<Scan,
         disk,
         dir,
         segment_bytes: format.segment_bytes as usize,
-        layout: Layout {
-            salt: format.salt(),
-            sector_bytes: format.sector_bytes,
-        },
+        layout: Layout { salt: format.salt(), sector_bytes: format.sector_bytes },
         last: numbers.last().copied().unwrap_or(segments::FIRST),
-        synced: Position {
-            segment: segments::FIRST,
-            offset: 0,
-        },
+        synced: Position { segment: segments::FIRST, offset: 0 },
         found: Scan {
             entries: Vec::new(),
-            end: Position {
-                segment: segments::FIRST,
-                offset: 0,
-            },
+            end: Position { segment: segments::FIRST, offset: 0 },
             seq_next: 1,
             newest_entries: 0,
             torn: None,
@@ -103,11 +94,7 @@ impl Scanner<'_> {
         }
         let bytes = segments::read(self.disk, &path)?;
         if bytes.len() != self.segment_bytes {
-            let what = format!(
-                "segment file has {} bytes instead of {}",
-                bytes.len(),
-                self.segment_bytes
-            );
+            let what = format!("segment file has {} bytes instead of {}", bytes.len(), self.segment_bytes);
             let offset = bytes.len().min(self.segment_bytes);
             return Err(LogError::corrupt(&path, offset as u64, what));
         }
@@ -121,11 +108,7 @@ impl Scanner<'_> {
                     }
                 }
                 Err(BadBatch::Version(found)) => {
-                    return Err(LogError::Version {
-                        path,
-                        found,
-                        supported: VERSION,
-                    });
+                    return Err(LogError::Version { path, found, supported: VERSION });
                 }
                 Err(bad) => {
                     self.stop(&path, rest, bad)?;
@@ -138,10 +121,7 @@ impl Scanner<'_> {
     fn take(&mut self, path: &Path, batch: Batch) -> Result<BatchKind, LogError> {
         let header = batch.header;
         if header.seq != self.found.seq_next {
-            let what = format!(
-                "batch {} stands where batch {} belongs",
-                header.seq, self.found.seq_next
-            );
+            let what = format!("batch {} stands where batch {} belongs", header.seq, self.found.seq_next);
             return Err(self.corrupt(path, what));
         }
         if header.synced < self.synced {
@@ -153,8 +133,7 @@ impl Scanner<'_> {
         self.found.newest_entries = header.entries;
         self.found.end.offset += batch.length;
         self.found.entries.extend(batch.entries);
-        if header.kind == BatchKind::Entries && self.found.end.offset as usize >= self.segment_bytes
-        {
+        if header.kind == BatchKind::Entries && self.found.end.offset as usize >= self.segment_bytes {
             return Err(self.corrupt(path, "no room was left for the seal"));
         }
         Ok(header.kind)
@@ -165,10 +144,7 @@ impl Scanner<'_> {
         if !is_blank(&bytes[self.found.end.offset as usize..]) {
             return Err(self.corrupt(path, "bytes behind the seal"));
         }
-        self.found.end = Position {
-            segment: self.found.end.segment + 1,
-            offset: 0,
-        };
+        self.found.end = Position { segment: self.found.end.segment + 1, offset: 0 };
         Ok(())
     }
 
@@ -182,15 +158,7 @@ impl Scanner<'_> {
         self.refuse_later_mark(path, at, rest, bad)?;
         for number in at.segment + 1..=self.last {
             let later = segments::read(self.disk, &segments::path(self.dir, number))?;
-            self.refuse_later_mark(
-                path,
-                Position {
-                    segment: number,
-                    offset: 0,
-                },
-                &later,
-                bad,
-            )?;
+            self.refuse_later_mark(path, Position { segment: number, offset: 0 }, &later, bad)?;
             if number > at.segment + 1 || !is_blank(&later) {
                 let what = format!("{bad}, and segment file {number} is in use already");
                 return Err(self.corrupt(path, what));
@@ -206,13 +174,7 @@ impl Scanner<'_> {
     }
 
     /// Looks for a whole batch in `bytes`, which start at `start`, that says that the end of the scan had been synced.
-    fn refuse_later_mark(
-        &self,
-        path: &Path,
-        start: Position,
-        bytes: &[u8],
-        bad: BadBatch,
-    ) -> Result<(), LogError> {
+    fn refuse_later_mark(&self, path: &Path, start: Position, bytes: &[u8], bad: BadBatch) -> Result<(), LogError> {
         for skipped in (0..bytes.len()).step_by(self.layout.sector_bytes as usize) {
             let at = Position {
                 segment: start.segment,
@@ -222,10 +184,8 @@ impl Scanner<'_> {
             if let Ok(batch) = batch::parse(self.layout, at, &bytes[skipped..])
                 && batch.header.synced > self.found.end
             {
-                let what = format!(
-                    "{bad}, and the batch at {at} says that all before {} was synced",
-                    batch.header.synced
-                );
+                let what =
+                    format!("{bad}, and the batch at {at} says that all before {} was synced", batch.header.synced);
                 return Err(self.corrupt(path, what));
             }
         }
@@ -243,11 +203,7 @@ mod tests {
     use crate::log::batch::BatchHeader;
     use crate::log::memory::MemDisk;
 
-    const FORMAT: Format = Format {
-        identity: Vec::new(),
-        segment_bytes: 512,
-        sector_bytes: 64,
-    };
+    const FORMAT: Format = Format { identity: Vec::new(), segment_bytes: 512, sector_bytes: 64 };
 
     fn at(offset: u32) -> Position {
         Position { segment: 1, offset }
@@ -255,20 +211,11 @@ mod tests {
 
     /// A segment file of batches without entries, each with its place, sequence number and mark.
     fn scan_of(batches: &[(u32, u64, u32)]) -> Result<Scan, LogError> {
-        let layout = Layout {
-            salt: FORMAT.salt(),
-            sector_bytes: FORMAT.sector_bytes,
-        };
+        let layout = Layout { salt: FORMAT.salt(), sector_bytes: FORMAT.sector_bytes };
         let mut image = vec![0; FORMAT.segment_bytes as usize];
         let mut bytes = Vec::new();
         for &(offset, seq, mark) in batches {
-            let header = BatchHeader {
-                kind: BatchKind::Entries,
-                seq,
-                at: at(offset),
-                synced: at(mark),
-                entries: 0,
-            };
+            let header = BatchHeader { kind: BatchKind::Entries, seq, at: at(offset), synced: at(mark), entries: 0 };
             batch::encode(layout, &header, &[], &mut bytes);
             image[offset as usize..][..bytes.len()].copy_from_slice(&bytes);
         }

@@ -26,17 +26,14 @@ pub(super) fn number(name: &str) -> Option<u64> {
 
 /// The numbers of the segment files in `dir`, ascending.
 pub(super) fn list(disk: &dyn Disk, dir: &Path) -> Result<Vec<u64>, LogError> {
-    let names = disk
-        .list(dir)
-        .map_err(|error| LogError::io("list", dir, &error))?;
+    let names = disk.list(dir).map_err(|error| LogError::io("list", dir, &error))?;
     let mut numbers: Vec<u64> = names.iter().filter_map(|name| number(name)).collect();
     numbers.sort_unstable();
     Ok(numbers)
 }
 
 pub(super) fn read(disk: &dyn Disk, path: &Path) -> Result<Vec<u8>, LogError> {
-    disk.read(path)
-        .map_err(|error| LogError::io("read", path, &error))
+    disk.read(path).map_err(|error| LogError::io("read", path, &error))
 }
 
 /// A directory without a format file holds no log, unless it holds batches: then the format file was lost.
@@ -71,10 +68,7 @@ pub(super) fn is_blank(bytes: &[u8]) -> bool {
 
 /// Bytes up to and with the last one that is not zero.
 pub(super) fn used_bytes(bytes: &[u8]) -> usize {
-    bytes
-        .iter()
-        .rposition(|&byte| byte != 0)
-        .map_or(0, |last| last + 1)
+    bytes.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1)
 }
 
 #[cfg(test)]

@@ -28,10 +28,7 @@ pub(super) fn decode(bytes: &[u8]) -> Option<Position> {
     if bytes.len() != BYTES || crc32c::crc32c(&bytes[..12]) != le_u32(bytes, 12) {
         return None;
     }
-    Some(Position {
-        segment: le_u64(bytes, 0),
-        offset: le_u32(bytes, 8),
-    })
+    Some(Position { segment: le_u64(bytes, 0), offset: le_u32(bytes, 8) })
 }
 
 pub(super) fn store(file: &mut dyn File, position: Position) -> io::Result<()> {

@@ -60,28 +60,17 @@ impl Command {
         let key = |at: usize| arguments[at].clone();
         let command = match (name.to_ascii_lowercase().as_slice(), arguments.len()) {
             (b"get", 1) => Self::Get { key: key(0) },
-            (b"set", 2) => Self::Set {
-                key: key(0),
-                value: key(1),
-            },
-            (b"set", 4) if arguments[2].eq_ignore_ascii_case(b"ifeq") => Self::SetIfEq {
-                key: key(0),
-                old: key(3),
-                value: key(1),
-            },
+            (b"set", 2) => Self::Set { key: key(0), value: key(1) },
+            (b"set", 4) if arguments[2].eq_ignore_ascii_case(b"ifeq") => {
+                Self::SetIfEq { key: key(0), old: key(3), value: key(1) }
+            }
             (b"set", 3..) => return Err("ERR syntax error".to_owned()),
-            (b"del", 1..) => Self::Del {
-                keys: arguments.to_vec(),
-            },
-            (b"ping", 0 | 1) => Self::Ping {
-                message: arguments.first().cloned(),
-            },
+            (b"del", 1..) => Self::Del { keys: arguments.to_vec() },
+            (b"ping", 0 | 1) => Self::Ping { message: arguments.first().cloned() },
             (b"quit", 0) => Self::Quit,
             (known @ (b"get" | b"set" | b"del" | b"ping" | b"quit"), _) => {
                 let name = known.escape_ascii();
-                return Err(format!(
-                    "ERR wrong number of arguments for '{name}' command"
-                ));
+                return Err(format!("ERR wrong number of arguments for '{name}' command"));
             }
             _ => return Err(unknown(name)),
         };

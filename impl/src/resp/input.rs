@@ -29,10 +29,7 @@ impl Input {
 
     /// The next line up to LF, which is left out; none if it is not all there.
     pub fn line(&mut self, bytes_max: usize) -> Result<Option<&[u8]>, ProtocolError> {
-        let end = self.bytes[self.searched..]
-            .iter()
-            .position(|&byte| byte == b'\n')
-            .map(|found| self.searched + found);
+        let end = self.bytes[self.searched..].iter().position(|&byte| byte == b'\n').map(|found| self.searched + found);
         let length = end.unwrap_or(self.bytes.len()) - self.start;
         if length > bytes_max {
             return Err(ProtocolError::LineTooLong { bytes_max });
@@ -52,9 +49,7 @@ impl Input {
         let Some(line) = self.line(bytes_max)? else {
             return Ok(None);
         };
-        line.strip_suffix(b"\r")
-            .map(Some)
-            .ok_or(ProtocolError::LineEnd)
+        line.strip_suffix(b"\r").map(Some).ok_or(ProtocolError::LineEnd)
     }
 
     /// The next `bytes` bytes and the CR LF behind them, which is left out.

@@ -52,10 +52,7 @@ pub struct ReplyParser {
 
 impl ReplyParser {
     pub fn new(limits: Limits) -> Self {
-        Self {
-            limits,
-            ..Self::default()
-        }
+        Self { limits, ..Self::default() }
     }
 
     pub fn feed(&mut self, bytes: &[u8]) {
@@ -96,9 +93,7 @@ impl ReplyParser {
         match line.first() {
             Some(b'+') => Ok(Some(Reply::Simple(text()))),
             Some(b'-') => Ok(Some(Reply::Error(text()))),
-            Some(b':') => integer(&line[1..])
-                .map(|number| Some(Reply::Integer(number)))
-                .ok_or(ProtocolError::Integer),
+            Some(b':') => integer(&line[1..]).map(|number| Some(Reply::Integer(number))).ok_or(ProtocolError::Integer),
             _ if line == b"$-1" => Ok(Some(Reply::Bulk(None))),
             _ => {
                 let bytes = integer(&line[1..])

@@ -23,10 +23,7 @@ struct Array {
 
 impl RequestParser {
     pub fn new(limits: Limits) -> Self {
-        Self {
-            limits,
-            ..Self::default()
-        }
+        Self { limits, ..Self::default() }
     }
 
     pub fn feed(&mut self, bytes: &[u8]) {
@@ -134,11 +131,7 @@ impl Array {
         Ok(true)
     }
 
-    fn bulk_header(
-        &mut self,
-        input: &mut Input,
-        limits: &Limits,
-    ) -> Result<Option<usize>, ProtocolError> {
+    fn bulk_header(&mut self, input: &mut Input, limits: &Limits) -> Result<Option<usize>, ProtocolError> {
         match input.peek() {
             Some(b'$') | None => {}
             Some(found) => return Err(ProtocolError::ExpectedBulk { found }),
@@ -152,9 +145,7 @@ impl Array {
             .ok_or(ProtocolError::BulkLength)?;
         self.bytes = self.bytes.saturating_add(bytes);
         if self.bytes > limits.request_bytes_max {
-            return Err(ProtocolError::RequestTooLong {
-                bytes_max: limits.request_bytes_max,
-            });
+            return Err(ProtocolError::RequestTooLong { bytes_max: limits.request_bytes_max });
         }
         Ok(Some(bytes))
     }
@@ -179,9 +170,7 @@ fn split_word(mut rest: &[u8]) -> Result<(Vec<u8>, &[u8]), ProtocolError> {
             b'"' | b'\'' => {
                 let after = quoted(byte, after, &mut word)?;
                 return match after.first() {
-                    Some(next) if !next.is_ascii_whitespace() => {
-                        Err(ProtocolError::UnbalancedQuotes)
-                    }
+                    Some(next) if !next.is_ascii_whitespace() => Err(ProtocolError::UnbalancedQuotes),
                     _ => Ok((word, after)),
                 };
             }
@@ -194,11 +183,7 @@ fn split_word(mut rest: &[u8]) -> Result<(Vec<u8>, &[u8]), ProtocolError> {
 }
 
 /// Reads up to the closing quote and returns what is behind it.
-fn quoted<'a>(
-    quote: u8,
-    mut rest: &'a [u8],
-    word: &mut Vec<u8>,
-) -> Result<&'a [u8], ProtocolError> {
+fn quoted<'a>(quote: u8, mut rest: &'a [u8], word: &mut Vec<u8>) -> Result<&'a [u8], ProtocolError> {
     loop {
         rest = match (quote, rest) {
             (_, []) => return Err(ProtocolError::UnbalancedQuotes),
@@ -207,9 +192,7 @@ fn quoted<'a>(
                 word.push(b'\'');
                 after
             }
-            (b'"', [b'\\', b'x', high, low, after @ ..])
-                if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() =>
-            {
+            (b'"', [b'\\', b'x', high, low, after @ ..]) if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
                 word.push(hex(*high) << 4 | hex(*low));
                 after
             }

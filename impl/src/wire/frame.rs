@@ -56,22 +56,13 @@ impl fmt::Display for FrameError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TooLong { bytes } => {
-                write!(
-                    f,
-                    "frame of {bytes} bytes is too long, at most {LENGTH_MAX}"
-                )
+                write!(f, "frame of {bytes} bytes is too long, at most {LENGTH_MAX}")
             }
             Self::TooShort { bytes } => {
-                write!(
-                    f,
-                    "frame of {bytes} bytes is too short, at least {LENGTH_MIN}"
-                )
+                write!(f, "frame of {bytes} bytes is too short, at least {LENGTH_MIN}")
             }
             Self::Version { found } => {
-                write!(
-                    f,
-                    "frame has version {found}, this program speaks {VERSION}"
-                )
+                write!(f, "frame has version {found}, this program speaks {VERSION}")
             }
             Self::Checksum => f.write_str("frame checksum does not match"),
             Self::Trailing { bytes } => {
@@ -104,10 +95,7 @@ impl From<io::Error> for FrameError {
 }
 
 /// Writes one frame and flushes.
-pub fn write_frame<T: Serialize + ?Sized>(
-    stream: &mut impl Write,
-    message: &T,
-) -> Result<(), FrameError> {
+pub fn write_frame<T: Serialize + ?Sized>(stream: &mut impl Write, message: &T) -> Result<(), FrameError> {
     FrameWriter::new(stream).write(message)
 }
 
@@ -130,10 +118,7 @@ pub fn read_frame<T: DeserializeOwned>(stream: &mut impl Read) -> Result<Option<
 }
 
 /// Appends one frame to `out`, or leaves `out` as it was.
-pub fn encode_frame<T: Serialize + ?Sized>(
-    message: &T,
-    out: &mut Vec<u8>,
-) -> Result<(), FrameError> {
+pub fn encode_frame<T: Serialize + ?Sized>(message: &T, out: &mut Vec<u8>) -> Result<(), FrameError> {
     let start = out.len();
     let encoded = encode_after(message, start, out);
     if encoded.is_err() {
@@ -174,11 +159,7 @@ pub struct FrameReader<R> {
 
 impl<R: Read> FrameReader<R> {
     pub fn new(stream: R) -> Self {
-        Self {
-            stream,
-            buffer: Vec::new(),
-            start: 0,
-        }
+        Self { stream, buffer: Vec::new(), start: 0 }
     }
 
     /// The next message; none if the stream ends between two frames. After [`FrameError::Io`] it may be called again.
@@ -221,10 +202,7 @@ pub struct FrameWriter<W> {
 
 impl<W: Write> FrameWriter<W> {
     pub fn new(stream: W) -> Self {
-        Self {
-            stream,
-            buffer: Vec::new(),
-        }
+        Self { stream, buffer: Vec::new() }
     }
 
     /// Adds a frame to the buffer, to go out with the next [`Self::flush`].
@@ -255,11 +233,7 @@ impl<W: Write> FrameWriter<W> {
     }
 }
 
-fn encode_after<T: Serialize + ?Sized>(
-    message: &T,
-    start: usize,
-    out: &mut Vec<u8>,
-) -> Result<(), FrameError> {
+fn encode_after<T: Serialize + ?Sized>(message: &T, start: usize, out: &mut Vec<u8>) -> Result<(), FrameError> {
     out.extend([0; LENGTH_BYTES]);
     out.push(VERSION);
     postcard::to_io(message, &mut *out).map_err(FrameError::Unencodable)?;
@@ -300,9 +274,7 @@ fn truncated(received: &[u8]) -> FrameError {
         Ok(Some(total)) => total,
         _ => LENGTH_BYTES,
     };
-    FrameError::Truncated {
-        missing: total.saturating_sub(received.len()),
-    }
+    FrameError::Truncated { missing: total.saturating_sub(received.len()) }
 }
 
 fn retry(mut read: impl FnMut() -> io::Result<usize>) -> io::Result<usize> {

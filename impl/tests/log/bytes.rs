@@ -5,9 +5,7 @@ use std::path::PathBuf;
 use sextant_storage::log::memory::{MemDisk, Unsynced};
 use sextant_storage::log::{Entry, Log, LogError};
 
-use super::{
-    IDENTITY, SECTOR_BYTES, append_all, dir, entry, new_disk, open, options, segment_path,
-};
+use super::{IDENTITY, SECTOR_BYTES, append_all, dir, entry, new_disk, open, options, segment_path};
 
 const SEGMENT_BYTES: u32 = 1536;
 
@@ -29,11 +27,7 @@ struct Small {
 fn small_log() -> Small {
     let disk = new_disk();
     let mut log = Log::create(dir(), IDENTITY, &options(&disk, SEGMENT_BYTES)).unwrap();
-    let mut small = Small {
-        disk,
-        entries: Vec::new(),
-        placed: Vec::new(),
-    };
+    let mut small = Small { disk, entries: Vec::new(), placed: Vec::new() };
     let batches: [&[usize]; 8] = [
         &[5],
         &[40, 0, 90],
@@ -52,12 +46,7 @@ fn small_log() -> Small {
             small.entries.push(entry(small.entries.len() as u64, size));
         }
         append_all(&mut log, &small.entries[first..]).unwrap();
-        let synced = if sizes.is_empty() {
-            log.mark()
-        } else {
-            log.sync()
-        }
-        .unwrap();
+        let synced = if sizes.is_empty() { log.mark() } else { log.sync() }.unwrap();
         assert_eq!(synced.entries, sizes.len());
         let mut start = before.offset as usize;
         if synced.upto.segment != before.segment {
@@ -90,11 +79,7 @@ fn flipped(bytes: &[u8], bit: usize) -> Vec<u8> {
 #[track_caller]
 fn assert_corrupt(disk: &MemDisk, path: &PathBuf, offset: usize) {
     match open(disk).map(|(_, recovered)| recovered) {
-        Err(LogError::Corrupt {
-            path: named,
-            offset: at,
-            ..
-        }) => assert_eq!((&named, at), (path, offset as u64)),
+        Err(LogError::Corrupt { path: named, offset: at, .. }) => assert_eq!((&named, at), (path, offset as u64)),
         other => panic!("expected corruption of {path:?} at {offset}, got {other:?}"),
     }
 }
@@ -117,10 +102,8 @@ fn flip_every_bit(small: &Small) -> Count {
             let byte = bit / 8;
             let disk = small.disk.after_power_cut(|_| true);
             disk.overwrite(&path, flipped(&bytes, bit));
-            let hit = small
-                .placed
-                .iter()
-                .find(|placed| placed.path == path && (placed.start..placed.end).contains(&byte));
+            let hit =
+                small.placed.iter().find(|placed| placed.path == path && (placed.start..placed.end).contains(&byte));
             match hit {
                 Some(placed) if !std::ptr::eq(placed, last) => {
                     assert_corrupt(&disk, &path, placed.start);
@@ -173,21 +156,10 @@ fn every_flipped_bit_of_what_was_synced_before_the_newest_mark_is_refused() {
     let ambiguous = (last.end - last.start) * 8;
     let harmless = (SEGMENT_BYTES as usize - last.end) * 8;
     let count = flip_every_bit(&small);
-    let expected = Count {
-        refused: 3 * SEGMENT_BYTES as usize * 8 - ambiguous - harmless,
-        ambiguous,
-        harmless,
-    };
+    let expected = Count { refused: 3 * SEGMENT_BYTES as usize * 8 - ambiguous - harmless, ambiguous, harmless };
     assert_eq!(count, expected);
     // The one ambiguous batch: four sectors.
-    assert_eq!(
-        count,
-        Count {
-            refused: 26_112,
-            ambiguous: 2_048,
-            harmless: 8_704,
-        }
-    );
+    assert_eq!(count, Count { refused: 26_112, ambiguous: 2_048, harmless: 8_704 });
 }
 
 #[test]
@@ -196,11 +168,7 @@ fn after_a_mark_no_flipped_bit_loses_an_entry() {
     let (mut log, _) = open(&small.disk).unwrap();
     let before = log.end();
     let synced = log.mark().unwrap();
-    assert_eq!(
-        log.mark().unwrap(),
-        synced,
-        "a second mark says nothing new"
-    );
+    assert_eq!(log.mark().unwrap(), synced, "a second mark says nothing new");
     small.placed.push(Placed {
         path: segment_path(before.segment),
         start: before.offset as usize,
@@ -210,10 +178,7 @@ fn after_a_mark_no_flipped_bit_loses_an_entry() {
     // Only flips in the mark itself are taken for a torn tail, and it holds no entry.
     let count = flip_every_bit(&small);
     assert_eq!(count.ambiguous, SECTOR_BYTES as usize * 8);
-    assert_eq!(
-        count.refused + count.ambiguous + count.harmless,
-        3 * SEGMENT_BYTES as usize * 8
-    );
+    assert_eq!(count.refused + count.ambiguous + count.harmless, 3 * SEGMENT_BYTES as usize * 8);
 }
 
 #[test]
@@ -291,8 +256,7 @@ fn zeros_from_any_byte_on() {
                 .placed
                 .iter()
                 .find(|placed| {
-                    placed.path == path
-                        && zeroed[placed.start..placed.end] != bytes[placed.start..placed.end]
+                    placed.path == path && zeroed[placed.start..placed.end] != bytes[placed.start..placed.end]
                 })
                 .unwrap();
             let disk = small.disk.after_power_cut(|_| true);
@@ -311,19 +275,11 @@ fn zeros_from_any_byte_on() {
 fn unsynced_batch(small: &Small) -> (MemDisk, Vec<Entry>) {
     let disk = small.disk.after_power_cut(|_| true);
     let (mut log, _) = open(&disk).unwrap();
-    let all = [
-        &small.entries[..],
-        &[entry(90, 200), entry(91, 150), entry(92, 140)],
-    ]
-    .concat();
+    let all = [&small.entries[..], &[entry(90, 200), entry(91, 150), entry(92, 140)]].concat();
     append_all(&mut log, &all[small.entries.len()..]).unwrap();
     let operations = disk.operations();
     // The write succeeds, the sync does not.
-    disk.fail_at(
-        operations + 1,
-        std::io::ErrorKind::Other,
-        sextant_storage::log::memory::Lasting::ForEver,
-    );
+    disk.fail_at(operations + 1, std::io::ErrorKind::Other, sextant_storage::log::memory::Lasting::ForEver);
     log.sync().unwrap_err();
     (disk, all)
 }
@@ -336,18 +292,12 @@ fn every_subset_of_the_unsynced_sectors() {
     let data: Vec<usize> = unsynced
         .iter()
         .enumerate()
-        .filter(
-            |(_, thing)| matches!(thing, Unsynced::Sector { path, .. } if *path == segment_path(3)),
-        )
+        .filter(|(_, thing)| matches!(thing, Unsynced::Sector { path, .. } if *path == segment_path(3)))
         .map(|(index, _)| index)
         .collect();
     assert_eq!(data.len(), 10);
     for subset in 0..1_u32 << data.len() {
-        let keeps = |thing: usize| {
-            data.iter()
-                .position(|&d| d == thing)
-                .is_some_and(|bit| subset >> bit & 1 == 1)
-        };
+        let keeps = |thing: usize| data.iter().position(|&d| d == thing).is_some_and(|bit| subset >> bit & 1 == 1);
         let cut = disk.after_power_cut(keeps);
         let (mut log, recovered) = open(&cut).unwrap();
         let whole = subset == (1 << data.len()) - 1;
@@ -388,11 +338,7 @@ fn a_lost_seal_is_refused_while_the_next_file_is_in_use() {
         bytes[placed.start] ^= 1;
     }
     small.disk.overwrite(&third, bytes);
-    let seal = &small
-        .placed
-        .iter()
-        .rfind(|placed| placed.path == segment_path(2))
-        .unwrap();
+    let seal = &small.placed.iter().rfind(|placed| placed.path == segment_path(2)).unwrap();
     let mut bytes = small.disk.image(&seal.path).unwrap();
     bytes[seal.start] ^= 1;
     small.disk.overwrite(&seal.path, bytes);

@@ -71,10 +71,7 @@ impl Client {
     }
 
     fn check(&self, recovered: &[Entry]) {
-        assert!(
-            recovered.len() >= self.acknowledged,
-            "an acknowledged entry is lost"
-        );
+        assert!(recovered.len() >= self.acknowledged, "an acknowledged entry is lost");
         assert!(recovered.len() <= self.sent.len(), "an entry appeared");
         assert_eq!(recovered, &self.sent[..recovered.len()]);
     }
@@ -85,17 +82,13 @@ fn outcomes(disk: &MemDisk, seed: u64) -> Vec<MemDisk> {
     let things = disk.unsynced().len() as u32;
     let mut after = Vec::new();
     if things <= THINGS_MAX {
-        after.extend(
-            (0..1_u64 << things).map(|subset| disk.after_power_cut(|i| subset >> i & 1 == 1)),
-        );
+        after.extend((0..1_u64 << things).map(|subset| disk.after_power_cut(|i| subset >> i & 1 == 1)));
     } else {
         let mut bits = seed.wrapping_mul(2).wrapping_add(1);
         after.push(disk.after_power_cut(|_| false));
         after.push(disk.after_power_cut(|_| true));
         for _ in 2..1 << THINGS_MAX {
-            bits = bits
-                .wrapping_mul(0x5851_f42d_4c95_7f2d)
-                .wrapping_add(0x1405_7b7e_f767_814f);
+            bits = bits.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(0x1405_7b7e_f767_814f);
             after.push(disk.after_power_cut(|i| bits.rotate_right(i as u32 + 11) & 1 == 1));
         }
     }
@@ -132,10 +125,7 @@ fn a_crash_at_every_operation_with_every_outcome() {
         }
     }
     println!("{operations} operations, {recoveries} recoveries");
-    assert!(
-        operations > 40 && recoveries > 500,
-        "{operations} {recoveries}"
-    );
+    assert!(operations > 40 && recoveries > 500, "{operations} {recoveries}");
 }
 
 /// SIGKILL leaves the page cache, so that the second life sees what is not durable. A power cut in it must not betray
@@ -147,11 +137,7 @@ fn a_second_crash_at_every_operation_of_the_second_life() {
     for at in 0..operations {
         for second in 0..100 {
             let (disk, client, _) = crashed(at);
-            let firsts = [
-                disk.after_power_cut(|_| false),
-                disk.after_power_cut(|i| i % 2 == 0),
-                disk.clone(),
-            ];
+            let firsts = [disk.after_power_cut(|_| false), disk.after_power_cut(|i| i % 2 == 0), disk.clone()];
             disk.restart();
             let mut finished = 0;
             for first in firsts {
@@ -186,10 +172,8 @@ fn a_crash_at_every_crash_point() {
             let (hooked, hits) = stopping_at(&disk, point, nth);
             // Two lives, the first ending in a torn tail, so that the points of recovery are met too.
             disk.fail_at(u64::MAX, ErrorKind::Other, Lasting::ForEver);
-            let result = client
-                .live(&hooked)
-                .and_then(|()| tear(&disk, &mut client))
-                .and_then(|()| client.resume(&hooked));
+            let result =
+                client.live(&hooked).and_then(|()| tear(&disk, &mut client)).and_then(|()| client.resume(&hooked));
             let hits = *hits.lock().unwrap();
             if hits <= nth {
                 result.unwrap();
@@ -219,10 +203,7 @@ fn stopping_at(disk: &MemDisk, point: CrashPoint, nth: u64) -> (Options, Arc<Mut
             *hits += 1;
         }
     });
-    let options = Options {
-        crash: hook,
-        ..options(disk, SEGMENT_BYTES)
-    };
+    let options = Options { crash: hook, ..options(disk, SEGMENT_BYTES) };
     (options, hits)
 }
 

@@ -47,17 +47,10 @@ fn a_full_device_keeps_what_is_acknowledged_and_pending() {
         log.append(&entry(0, 200)).unwrap();
         log.sync().unwrap();
         log.append(&entry(1, 200)).unwrap();
-        disk.fail_at(
-            disk.operations() + at,
-            ErrorKind::StorageFull,
-            Lasting::Once,
-        );
+        disk.fail_at(disk.operations() + at, ErrorKind::StorageFull, Lasting::Once);
         let error = log.sync().unwrap_err();
         let operation = ["create", "allocate"][at as usize];
-        assert_eq!(
-            error.to_string(),
-            format!("{operation} log/segment-0000000002.log: no space left on device")
-        );
+        assert_eq!(error.to_string(), format!("{operation} log/segment-0000000002.log: no space left on device"));
         assert_eq!(log.poison(), None);
         assert_eq!(log.pending_entries(), 1);
         let (_, recovered) = open(&disk.after_power_cut(|_| false)).unwrap();
@@ -76,10 +69,7 @@ fn a_full_device_at_a_write_poisons() {
     log.append(&entry(0, 20)).unwrap();
     disk.fail_at(disk.operations(), ErrorKind::StorageFull, Lasting::Once);
     let error = log.sync().unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "write log/segment-0000000001.log: no space left on device"
-    );
+    assert_eq!(error.to_string(), "write log/segment-0000000001.log: no space left on device");
     assert_eq!(log.sync(), Err(error));
 }
 
@@ -111,10 +101,7 @@ fn an_entry_larger_than_a_segment_is_refused_and_harms_nothing() {
     let error = log.append(&entry(0, bytes_max + 1)).unwrap_err();
     assert_eq!(
         error.to_string(),
-        format!(
-            "append entry: {} bytes, a segment file holds at most {bytes_max}",
-            bytes_max + 1
-        )
+        format!("append entry: {} bytes, a segment file holds at most {bytes_max}", bytes_max + 1)
     );
     for n in 0..3 {
         log.append(&entry(n, bytes_max)).unwrap();
@@ -126,17 +113,11 @@ fn an_entry_larger_than_a_segment_is_refused_and_harms_nothing() {
 #[test]
 fn no_log_is_not_an_empty_log() {
     let disk = new_disk();
-    assert_eq!(
-        open(&disk).err().unwrap().to_string(),
-        "open log: no log in log"
-    );
+    assert_eq!(open(&disk).err().unwrap().to_string(), "open log: no log in log");
     drop(Log::create(dir(), IDENTITY, &options(&disk, SEGMENT_BYTES)).unwrap());
     assert_eq!(open(&disk).unwrap().1.entries, []);
     assert_eq!(
-        Log::create(dir(), IDENTITY, &options(&disk, SEGMENT_BYTES))
-            .err()
-            .unwrap()
-            .to_string(),
+        Log::create(dir(), IDENTITY, &options(&disk, SEGMENT_BYTES)).err().unwrap().to_string(),
         "create log: log already holds a log or part of one"
     );
 }
@@ -175,18 +156,8 @@ fn a_log_can_be_sent() {
 fn impossible_options_are_refused() {
     let disk = new_disk();
     for (segment_bytes, sector_bytes, identity_bytes, expected) in [
-        (
-            512,
-            0,
-            1,
-            "use log options: sector of 0 bytes, must be a power of two from 64 to 65536",
-        ),
-        (
-            512,
-            96,
-            1,
-            "use log options: sector of 96 bytes, must be a power of two from 64 to 65536",
-        ),
+        (512, 0, 1, "use log options: sector of 0 bytes, must be a power of two from 64 to 65536"),
+        (512, 96, 1, "use log options: sector of 96 bytes, must be a power of two from 64 to 65536"),
         (
             192,
             64,
@@ -199,26 +170,11 @@ fn impossible_options_are_refused() {
             1,
             "use log options: segment of 600 bytes, must be at least 4 sectors of 64 and a whole number of them",
         ),
-        (
-            1 << 31,
-            512,
-            1,
-            "use log options: segment of 2147483648 bytes, at most 1 GiB",
-        ),
-        (
-            512,
-            64,
-            5000,
-            "use log options: identity of 5000 bytes, at most 4096",
-        ),
+        (1 << 31, 512, 1, "use log options: segment of 2147483648 bytes, at most 1 GiB"),
+        (512, 64, 5000, "use log options: identity of 5000 bytes, at most 4096"),
     ] {
-        let options = Options {
-            sector_bytes,
-            ..options(&disk, segment_bytes)
-        };
-        let error = Log::create(dir(), &vec![0; identity_bytes], &options)
-            .err()
-            .unwrap();
+        let options = Options { sector_bytes, ..options(&disk, segment_bytes) };
+        let error = Log::create(dir(), &vec![0; identity_bytes], &options).err().unwrap();
         assert_eq!(error.to_string(), expected);
     }
     assert_eq!(disk.operations(), 0);

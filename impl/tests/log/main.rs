@@ -26,12 +26,7 @@ fn segment_path(number: u64) -> PathBuf {
 }
 
 fn options(disk: &MemDisk, segment_bytes: u32) -> Options {
-    Options {
-        segment_bytes,
-        sector_bytes: SECTOR_BYTES,
-        crash: CrashHook::default(),
-        disk: Arc::new(disk.clone()),
-    }
+    Options { segment_bytes, sector_bytes: SECTOR_BYTES, crash: CrashHook::default(), disk: Arc::new(disk.clone()) }
 }
 
 fn new_disk() -> MemDisk {
@@ -44,12 +39,7 @@ fn open(disk: &MemDisk) -> Result<(Log, Recovered), LogError> {
 
 /// The `n`-th entry of a test, `bytes` long and without a zero byte, so that losing any part of it shows.
 fn entry(n: u64, bytes: usize) -> Entry {
-    Entry {
-        kind: n as u8,
-        epoch: 3,
-        lsn: n,
-        payload: vec![n as u8 | 0x80; bytes],
-    }
+    Entry { kind: n as u8, epoch: 3, lsn: n, payload: vec![n as u8 | 0x80; bytes] }
 }
 
 fn append_all(log: &mut Log, entries: &[Entry]) -> Result<(), LogError> {

@@ -28,13 +28,11 @@ enum Act {
 
 fn entries() -> impl Strategy<Value = Entry> {
     let payload = prop_oneof![4 => vec(any::<u8>(), 0..80), 1 => vec(any::<u8>(), 0..850)];
-    (any::<u8>(), any::<u32>(), any::<u64>(), payload).prop_map(|(kind, epoch, lsn, payload)| {
-        Entry {
-            kind,
-            epoch,
-            lsn,
-            payload,
-        }
+    (any::<u8>(), any::<u32>(), any::<u64>(), payload).prop_map(|(kind, epoch, lsn, payload)| Entry {
+        kind,
+        epoch,
+        lsn,
+        payload,
     })
 }
 
@@ -61,12 +59,7 @@ impl Life {
     fn begin() -> Self {
         let disk = new_disk();
         let log = Log::create(dir(), IDENTITY, &options(&disk, SEGMENT_BYTES)).unwrap();
-        Self {
-            disk,
-            log,
-            sent: Vec::new(),
-            acknowledged: 0,
-        }
+        Self { disk, log, sent: Vec::new(), acknowledged: 0 }
     }
 
     fn act(&mut self, act: Act) {
@@ -100,9 +93,7 @@ impl Life {
     }
 
     fn power_cut(&mut self, keep: u64) {
-        self.disk = self
-            .disk
-            .after_power_cut(|i| keep.rotate_right(i as u32) & 1 == 1);
+        self.disk = self.disk.after_power_cut(|i| keep.rotate_right(i as u32) & 1 == 1);
         self.reopen();
     }
 

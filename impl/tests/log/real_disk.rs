@@ -10,10 +10,7 @@ use sextant_storage::log::{CrashHook, CrashPoint, Entry, Log, LogError, Options}
 use super::{IDENTITY, append_all, entry};
 
 fn small_options() -> Options {
-    Options {
-        segment_bytes: 8192,
-        ..Options::default()
-    }
+    Options { segment_bytes: 8192, ..Options::default() }
 }
 
 /// A log of some entries, closed.
@@ -42,12 +39,7 @@ fn create_write_close_open() {
     drop(log);
     let (_, recovered) = Log::open(&dir, &Options::default()).unwrap();
     assert_eq!(recovered.entries.last(), Some(&entry(77, 1000)));
-    assert!(
-        fs::metadata(dir.join("segment-0000000001.log"))
-            .unwrap()
-            .len()
-            == 8192
-    );
+    assert!(fs::metadata(dir.join("segment-0000000001.log")).unwrap().len() == 8192);
 }
 
 #[test]
@@ -63,10 +55,7 @@ fn one_log_is_open_once() {
     let temporary = tempfile::tempdir().unwrap();
     let log = Log::create(temporary.path(), IDENTITY, &small_options()).unwrap();
     let refused = Log::open(temporary.path(), &small_options()).err();
-    assert!(
-        matches!(refused, Some(LogError::Busy { .. })),
-        "{refused:?}"
-    );
+    assert!(matches!(refused, Some(LogError::Busy { .. })), "{refused:?}");
     drop(log);
     Log::open(temporary.path(), &small_options()).unwrap();
 }
@@ -77,10 +66,7 @@ fn a_wiped_directory_is_no_log() {
     let dir = temporary.path().join("log");
     let assert_no_log = || {
         let refused = Log::open(&dir, &small_options()).err();
-        assert!(
-            matches!(refused, Some(LogError::NoLog { .. })),
-            "{refused:?}"
-        );
+        assert!(matches!(refused, Some(LogError::NoLog { .. })), "{refused:?}");
     };
     assert_no_log();
     filled(&dir, &small_options());
@@ -111,10 +97,7 @@ fn killed_copies(root: &Path) -> (Vec<Entry>, Vec<(CrashPoint, PathBuf, usize)>)
         copy(&from, &to);
         taken.push((point, to, *known.lock().unwrap()));
     });
-    let options = Options {
-        crash: hook,
-        ..small_options()
-    };
+    let options = Options { crash: hook, ..small_options() };
     let entries: Vec<Entry> = (0..12).map(|n| entry(n, 1000)).collect();
     let mut log = Log::create(&live, IDENTITY, &options).unwrap();
     for batch in entries.chunks(4) {
@@ -140,10 +123,7 @@ fn a_power_cut_destroys_only_what_was_not_synced() {
             assert_eq!(cut.torn == Torn::NothingUnsynced, cut.unsynced_bytes == 0);
             match Log::open(&dir, &small_options()) {
                 Ok((_, recovered)) => {
-                    assert!(
-                        recovered.entries.len() >= acknowledged,
-                        "{point:?} {seed} {cut:?}"
-                    );
+                    assert!(recovered.entries.len() >= acknowledged, "{point:?} {seed} {cut:?}");
                     assert_eq!(recovered.entries, entries[..recovered.entries.len()]);
                 }
                 Err(LogError::NoLog { .. }) => {
@@ -172,9 +152,7 @@ fn a_power_cut_is_repeatable_and_changes_nothing_synced() {
     let (_, copies) = killed_copies(temporary.path());
     let (_, killed, _) = copies
         .iter()
-        .find(|(point, _, acknowledged)| {
-            *point == CrashPoint::AfterWriteBeforeSync && *acknowledged == 4
-        })
+        .find(|(point, _, acknowledged)| *point == CrashPoint::AfterWriteBeforeSync && *acknowledged == 4)
         .unwrap();
     let images: Vec<Vec<u8>> = [0, 1]
         .map(|n| {
@@ -195,10 +173,7 @@ fn a_power_cut_is_repeatable_and_changes_nothing_synced() {
 fn a_power_cut_needs_a_directory_and_a_watermark() {
     let temporary = tempfile::tempdir().unwrap();
     assert!(power_cut(&temporary.path().join("nowhere"), 1).is_err());
-    assert_eq!(
-        power_cut(temporary.path(), 1).unwrap().torn,
-        Torn::NothingUnsynced
-    );
+    assert_eq!(power_cut(temporary.path(), 1).unwrap().torn, Torn::NothingUnsynced);
     filled(temporary.path(), &small_options());
     assert_eq!(power_cut(temporary.path(), 1).unwrap().unsynced_bytes, 0);
     flip_bit(&temporary.path().join("synced"), 3, 5).unwrap();
@@ -213,10 +188,7 @@ fn a_flipped_bit_is_named_by_path_and_offset() {
     let path = temporary.path().join("segment-0000000002.log");
     flip_bit(&path, 1600, 3).unwrap();
     let error = Log::open(temporary.path(), &small_options()).err().unwrap();
-    assert!(
-        matches!(&error, LogError::Corrupt { path: named, offset: 1536, .. } if *named == path),
-        "{error}"
-    );
+    assert!(matches!(&error, LogError::Corrupt { path: named, offset: 1536, .. } if *named == path), "{error}");
     flip_bit(&path, 1600, 3).unwrap();
     Log::open(temporary.path(), &small_options()).unwrap();
     assert!(flip_bit(&path, 8192, 0).is_err());

@@ -22,27 +22,14 @@ fn commands<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Outcome<Command> 
     commands_within(Limits::default(), pieces)
 }
 
-fn commands_within<'a>(
-    limits: Limits,
-    pieces: impl IntoIterator<Item = &'a [u8]>,
-) -> Outcome<Command> {
+fn commands_within<'a>(limits: Limits, pieces: impl IntoIterator<Item = &'a [u8]>) -> Outcome<Command> {
     let mut parser = RequestParser::new(limits);
-    run(
-        pieces,
-        &mut parser,
-        RequestParser::feed,
-        RequestParser::next_command,
-    )
+    run(pieces, &mut parser, RequestParser::feed, RequestParser::next_command)
 }
 
 fn replies<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Outcome<Reply> {
     let mut parser = ReplyParser::default();
-    run(
-        pieces,
-        &mut parser,
-        ReplyParser::feed,
-        ReplyParser::next_reply,
-    )
+    run(pieces, &mut parser, ReplyParser::feed, ReplyParser::next_reply)
 }
 
 fn run<'a, P, T>(
@@ -95,21 +82,14 @@ fn show_command(command: &Command) -> String {
         Command::Get { key } => format!("get {}", quoted(key)),
         Command::Set { key, value } => format!("set {} to {}", quoted(key), quoted(value)),
         Command::SetIfEq { key, old, value } => {
-            format!(
-                "set {} from {} to {}",
-                quoted(key),
-                quoted(old),
-                quoted(value)
-            )
+            format!("set {} from {} to {}", quoted(key), quoted(old), quoted(value))
         }
         Command::Del { keys } => {
             let keys: Vec<String> = keys.iter().map(|key| quoted(key)).collect();
             format!("delete {}", keys.join(" "))
         }
         Command::Ping { message: None } => "ping".to_owned(),
-        Command::Ping {
-            message: Some(message),
-        } => format!("ping {}", quoted(message)),
+        Command::Ping { message: Some(message) } => format!("ping {}", quoted(message)),
         Command::Quit => "quit".to_owned(),
         Command::Unknown { error, .. } => format!("answer {error}"),
     }
@@ -131,9 +111,7 @@ fn check_fixture<T: PartialEq + std::fmt::Debug>(
     parse: fn(&[&[u8]]) -> Outcome<T>,
     show: fn(&T) -> String,
 ) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/resp")
-        .join(name);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/resp").join(name);
     let text = fs::read_to_string(&path).unwrap();
     let mut actual = String::new();
     let mut cases = 0;
@@ -148,11 +126,7 @@ fn check_fixture<T: PartialEq + std::fmt::Debug>(
         let bytes = unescape(input);
         let outcome = parse(&[&bytes]);
         for cut in 0..=bytes.len() {
-            assert_eq!(
-                parse(&[&bytes[..cut], &bytes[cut..]]),
-                outcome,
-                "{input} cut at {cut}"
-            );
+            assert_eq!(parse(&[&bytes[..cut], &bytes[cut..]]), outcome, "{input} cut at {cut}");
         }
         let single: Vec<&[u8]> = bytes.chunks(1).collect();
         assert_eq!(parse(&single), outcome, "{input} byte by byte");
@@ -160,9 +134,7 @@ fn check_fixture<T: PartialEq + std::fmt::Debug>(
         for item in &outcome.items {
             writeln!(actual, "{}", show(item)).unwrap();
         }
-        let end = outcome
-            .error
-            .map_or("more".to_owned(), |error| format!("close: {error}"));
+        let end = outcome.error.map_or("more".to_owned(), |error| format!("close: {error}"));
         writeln!(actual, "{end}").unwrap();
     }
     assert!(cases > 0, "{name} has no cases");
@@ -174,42 +146,23 @@ fn check_fixture<T: PartialEq + std::fmt::Debug>(
 
 #[test]
 fn request_fixtures() {
-    check_fixture(
-        "requests.txt",
-        |pieces| commands(pieces.iter().copied()),
-        show_command,
-    );
+    check_fixture("requests.txt", |pieces| commands(pieces.iter().copied()), show_command);
 }
 
 #[test]
 fn reply_fixtures() {
-    check_fixture(
-        "replies.txt",
-        |pieces| replies(pieces.iter().copied()),
-        show_reply,
-    );
+    check_fixture("replies.txt", |pieces| replies(pieces.iter().copied()), show_reply);
 }
 
 #[test]
 fn limits_hold_before_anything_arrives() {
-    let limits = Limits {
-        arguments_max: 3,
-        bulk_bytes_max: 8,
-        request_bytes_max: 12,
-        line_bytes_max: 20,
-    };
+    let limits = Limits { arguments_max: 3, bulk_bytes_max: 8, request_bytes_max: 12, line_bytes_max: 20 };
     let error = |bytes: &[u8]| commands_within(limits, [bytes]).error;
-    assert_eq!(
-        error(b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$8\r\n12345678\r\n"),
-        None
-    );
+    assert_eq!(error(b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$8\r\n12345678\r\n"), None);
     assert_eq!(error(b"*4\r\n"), Some(ProtocolError::ArgumentCount));
     assert_eq!(error(b"del a b c\r\n"), Some(ProtocolError::ArgumentCount));
     assert_eq!(error(b"*1\r\n$9\r\n"), Some(ProtocolError::BulkLength));
-    assert_eq!(
-        error(b"*3\r\n$3\r\nSET\r\n$2\r\nkk\r\n$8\r\n"),
-        Some(ProtocolError::RequestTooLong { bytes_max: 12 })
-    );
+    assert_eq!(error(b"*3\r\n$3\r\nSET\r\n$2\r\nkk\r\n$8\r\n"), Some(ProtocolError::RequestTooLong { bytes_max: 12 }));
     let too_long = Some(ProtocolError::LineTooLong { bytes_max: 20 });
     assert_eq!(error(b"123456789012345678901"), too_long);
     assert_eq!(error(b"PING 0123456789abcdef\r\n"), too_long);
@@ -222,30 +175,16 @@ fn a_reply_stays_on_its_line() {
     Reply::Error("ERR a\r\nb".to_owned()).encode(&mut out);
     Reply::ok().encode(&mut out);
     Reply::from(&ProtocolError::BulkLength).encode(&mut out);
-    assert_eq!(
-        out,
-        b"-ERR a  b\r\n+OK\r\n-ERR protocol error: invalid bulk length\r\n"
-    );
+    assert_eq!(out, b"-ERR a  b\r\n+OK\r\n-ERR protocol error: invalid bulk length\r\n");
 }
 
 #[test]
 fn a_client_knows_whether_the_stream_may_end() {
     let mut parser = ReplyParser::default();
-    for (bytes, between) in [
-        (&b""[..], true),
-        (b"$2\r\n", false),
-        (b"ab\r", false),
-        (b"\n", true),
-        (b"+", false),
-    ] {
+    for (bytes, between) in [(&b""[..], true), (b"$2\r\n", false), (b"ab\r", false), (b"\n", true), (b"+", false)] {
         parser.feed(bytes);
         while parser.next_reply().unwrap().is_some() {}
-        assert_eq!(
-            parser.is_between_replies(),
-            between,
-            "{}",
-            bytes.escape_ascii()
-        );
+        assert_eq!(parser.is_between_replies(), between, "{}", bytes.escape_ascii());
     }
 }
 
@@ -257,11 +196,7 @@ fn any_command() -> impl Strategy<Value = Command> {
     prop_oneof![
         bytes().prop_map(|key| Command::Get { key }),
         (bytes(), bytes()).prop_map(|(key, value)| Command::Set { key, value }),
-        (bytes(), bytes(), bytes()).prop_map(|(key, old, value)| Command::SetIfEq {
-            key,
-            old,
-            value
-        }),
+        (bytes(), bytes(), bytes()).prop_map(|(key, old, value)| Command::SetIfEq { key, old, value }),
         vec(bytes(), 1..5).prop_map(|keys| Command::Del { keys }),
         option::of(bytes()).prop_map(|message| Command::Ping { message }),
         proptest::prelude::Just(Command::Quit),

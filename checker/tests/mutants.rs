@@ -1,0 +1,65 @@
+//! Every mutant dies of the properties that it must break, in as many actions as are written here.
+//!
+//! A changed length is a changed model: explain it in the commit that changes it.
+
+use sextant::explore::{Death, judge_mutant};
+use sextant_model::mutants::{MUTANTS, Mutant};
+
+/// Shortest traces, by mutant and property. `whole` is the number of states of an equivalent mutant.
+const FATES: &str = "
+M1 S1 10
+M2 S1 11
+M3 S1 12, S9 12
+M4 S1 12, S9 12
+M5 S1 13, S10 3
+M6 S1 13
+M7 S1 16
+M8 S1 12, S11 3
+M9 S12 6
+M10 S15 9, S4 20
+M10' whole 379570
+M11 S4 17
+M12 S4 20
+M13 S3 17
+M14 S5 16, S5b 16
+M15 S5 8
+M16 S5b 8
+M17 S1 13, S14 1
+M18 S1 13, S10 3
+M19 S13 4
+M54 S1 12, S9 12
+M56 S33 13
+M57 S33 15
+M58 S33 17
+M60 S1 26, S3 25
+M61 L2 20
+M62 S12 6
+";
+
+fn fate(mutant: &Mutant) -> String {
+    let fate = judge_mutant(mutant, 2).expect("the explorer works");
+    let what = match fate.death {
+        Death::Caught(all) => {
+            let each: Vec<_> = all.iter().map(|(id, c)| format!("{id} {}", c.trace.len())).collect();
+            each.join(", ")
+        }
+        Death::Equivalent(explored) => format!("whole {}", explored.unique_states),
+        Death::Survived { reason } => format!("SURVIVED: {reason}"),
+    };
+    format!("{} {what}", mutant.id)
+}
+
+#[test]
+fn every_mutant_dies_of_what_it_must_break() {
+    let found: Vec<String> = MUTANTS.iter().map(fate).collect();
+    let expected: Vec<&str> = FATES.trim().lines().collect();
+    assert_eq!(found, expected, "\nfound:\n{}\n", found.join("\n"));
+}
+
+#[test]
+fn ids_are_unique_and_only_equivalent_mutants_break_nothing() {
+    for (i, mutant) in MUTANTS.iter().enumerate() {
+        assert!(MUTANTS[..i].iter().all(|m| m.id != mutant.id), "{} twice", mutant.id);
+        assert_eq!(mutant.breaks.is_empty(), mutant.equivalent.is_some(), "{}", mutant.id);
+    }
+}
