@@ -11,6 +11,7 @@ use crate::recovery::{Decision, Quorum, Reading};
 use crate::rules::{Refusal, Rules};
 use crate::segment::{Answer, Reply};
 use crate::types::{Epoch, Lsn, Nonce, SegmentId};
+use std::cmp::Ordering;
 
 /// One writer incarnation.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -172,6 +173,10 @@ impl<L: LogSet, const N: usize> Instance<L, N> {
         &self.phase
     }
 
+    pub(crate) fn phase_mut(&mut self) -> &mut Phase<L, N> {
+        &mut self.phase
+    }
+
     #[must_use]
     pub fn writer(&self) -> Option<&Writer<L, N>> {
         match &self.phase {
@@ -215,6 +220,21 @@ impl<L: LogSet, const N: usize> Instance<L, N> {
             Phase::Open(writer) if !writer.quorum.has_joined(segment) => Owed::Truncate,
             Phase::Installing { .. } | Phase::Open(_) => Owed::Records,
             Phase::Deposed => Owed::Nothing,
+        }
+    }
+
+    /// How what this instance knows of copy `a` compares with what it knows of copy `b`; equal if the two could be swapped.
+    #[must_use]
+    pub fn compare_columns(&self, a: usize, b: usize) -> Ordering {
+        let (a, b) = (SegmentId(a as u8), SegmentId(b as u8));
+        match &self.phase {
+            Phase::Reading(reading) => reading.answer(a).cmp(&reading.answer(b)),
+            Phase::Installing { quorum, .. } => quorum.compare_columns(a, b),
+            Phase::Open(writer) => {
+                let confirmed = |s| writer.reads.has_confirmed(s);
+                writer.quorum.compare_columns(a, b).then_with(|| confirmed(a).cmp(&confirmed(b)))
+            }
+            Phase::Deposed => Ordering::Equal,
         }
     }
 

@@ -190,39 +190,52 @@ impl Debug for Bits {
     }
 }
 
-/// At most four truncation ranges of small numbers, inline: for exploration.
-#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct FewRanges {
-    len: u8,
-    items: [(u8, u8, u8); FewRanges::CAPACITY],
-}
+/// At most four truncation ranges of small numbers, inline, each packed into a word in the order of [`Range`]: for
+/// exploration.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct FewRanges([u32; FewRanges::CAPACITY]);
 
 impl FewRanges {
     pub const CAPACITY: usize = 4;
+    /// A free place; sorts behind every range.
+    const FREE: u32 = u32::MAX;
+
+    fn len(&self) -> usize {
+        self.0.iter().filter(|&&word| word != Self::FREE).count()
+    }
+}
+
+impl Default for FewRanges {
+    fn default() -> Self {
+        FewRanges([Self::FREE; Self::CAPACITY])
+    }
 }
 
 impl RangeList for FewRanges {
     fn iter(&self) -> impl Iterator<Item = Range> + '_ {
-        let wide =
-            |&(ve, lo, hi): &(u8, u8, u8)| Range { ve: Epoch(ve.into()), lo: Lsn(lo.into()), hi: Lsn(hi.into()) };
-        self.items[..usize::from(self.len)].iter().map(wide)
+        let byte = |word: u32, place: u32| word >> (8 * place) & 0xff;
+        self.0.iter().take_while(|&&word| word != Self::FREE).map(move |&word| Range {
+            ve: Epoch(byte(word, 2)),
+            lo: Lsn(byte(word, 1).into()),
+            hi: Lsn(byte(word, 0).into()),
+        })
     }
 
     fn add(&mut self, range: Range) {
-        let narrow = |number: u64| u8::try_from(number).expect("explored numbers are small: the bounds keep them so");
-        let item = (narrow(range.ve.0.into()), narrow(range.lo.0), narrow(range.hi.0));
-        let len = usize::from(self.len);
-        if self.items[..len].contains(&item) {
+        let narrow =
+            |number: u64| u32::from(u8::try_from(number).expect("explored numbers are small: the bounds keep them so"));
+        let word = narrow(range.ve.0.into()) << 16 | narrow(range.lo.0) << 8 | narrow(range.hi.0);
+        if self.0.contains(&word) {
             return;
         }
+        let len = self.len();
         assert!(
             len < Self::CAPACITY,
             "more than {} truncation ranges: the bounds allow fewer recoveries",
             Self::CAPACITY
         );
-        self.items[len] = item;
-        self.len += 1;
-        self.items[..=len].sort_unstable();
+        self.0[len] = word;
+        self.0.sort_unstable();
     }
 }
 
@@ -354,7 +367,7 @@ mod tests {
                 match op {
                     Op::Insert(lo, hi) => { bits.insert_range(Lsn(lo), Lsn(hi)); intervals.insert_range(Lsn(lo), Lsn(hi)); }
                     Op::Remove(lo, hi) => { bits.remove_range(Lsn(lo), Lsn(hi)); intervals.remove_range(Lsn(lo), Lsn(hi)); }
-                    Op::Annul(lo, hi) if usize::from(few.len) < FewRanges::CAPACITY => {
+                    Op::Annul(lo, hi) if few.len() < FewRanges::CAPACITY => {
                         let range = Range { ve: Epoch(2), lo: Lsn(lo), hi: Lsn(hi) };
                         few.add(range);
                         many.add(range);

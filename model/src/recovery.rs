@@ -9,11 +9,14 @@ use crate::rules::Rules;
 use crate::segment::Answer;
 use crate::types::{Epoch, Lsn, SegmentId, SegmentSet};
 use serde::{Deserialize, Serialize};
+use std::cmp::Ordering;
 
 /// R1: the answers heard so far, by segment.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Reading<L: LogSet, const N: usize> {
     answers: [Option<Answer<L>>; N],
+    /// Answers of which it no longer matters whose they were. Only exploration puts any here.
+    departed: Vec<Answer<L>>,
 }
 
 /// R2: where the volume's log ends and what the new epoch annuls.
@@ -36,12 +39,16 @@ pub struct Decision<L: LogSet> {
 pub struct Quorum<L: LogSet, const N: usize> {
     joined: SegmentSet,
     credit: [L; N],
+    /// Credit of which it no longer matters whose it was, sorted. Only exploration puts any here.
+    departed: [L; N],
+    /// Copies ready for opening of which it no longer matters which they were.
+    departed_ready: u8,
 }
 
 impl<L: LogSet, const N: usize> Reading<L, N> {
     #[must_use]
     pub fn begin() -> Self {
-        Reading { answers: std::array::from_fn(|_| None) }
+        Reading { answers: std::array::from_fn(|_| None), departed: Vec::new() }
     }
 
     /// A later answer of the same segment replaces the earlier one: it knows at least as much.
@@ -62,7 +69,19 @@ impl<L: LogSet, const N: usize> Reading<L, N> {
     /// Answers heard.
     #[must_use]
     pub fn heard(&self) -> usize {
-        self.answers.iter().flatten().count()
+        self.all().count()
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Answer<L>> {
+        self.answers.iter().flatten().chain(&self.departed)
+    }
+
+    /// Forgets whose answer it was that `segment` gave.
+    pub(crate) fn depart(&mut self, segment: SegmentId) {
+        if let Some(answer) = self.answers[segment.index()].take() {
+            self.departed.push(answer);
+            self.departed.sort_unstable();
+        }
     }
 
     /// R2. None until a read quorum has answered.
@@ -71,10 +90,10 @@ impl<L: LogSet, const N: usize> Reading<L, N> {
         if !rules.may_decide(self.heard()) {
             return None;
         }
-        let mut ranges = rules.honoured_ranges(self.answers.iter().flatten());
-        let scls = self.answers.iter().flatten().map(|answer| scl_under(rules, answer, &ranges)).collect();
+        let mut ranges = rules.honoured_ranges(self.all());
+        let scls = self.all().map(|answer| scl_under(rules, answer, &ranges)).collect();
         let vdl = rules.recovery_point(scls);
-        let seen = self.answers.iter().flatten().map(|answer| answer.ranges.highest()).max().unwrap_or_default();
+        let seen = self.all().map(|answer| answer.ranges.highest()).max().unwrap_or_default();
         let range = Range { ve, lo: vdl.next(), hi: rules.range_end(vdl, seen) };
         ranges.add(range);
         Some(Decision { ve, vdl, ranges, range_end: range.hi, first: rules.first_lsn(range) })
@@ -83,7 +102,10 @@ impl<L: LogSet, const N: usize> Reading<L, N> {
     /// The same answers with the segments renamed: copy `to` was copy `sources[to]`.
     #[must_use]
     pub fn permuted(&self, sources: &[usize; N]) -> Self {
-        Reading { answers: std::array::from_fn(|to| self.answers[sources[to]].clone()) }
+        Reading {
+            answers: std::array::from_fn(|to| self.answers[sources[to]].clone()),
+            departed: self.departed.clone(),
+        }
     }
 }
 
@@ -111,13 +133,14 @@ impl<L: LogSet> Decision<L> {
 impl<L: LogSet, const N: usize> Quorum<L, N> {
     #[must_use]
     pub fn nobody() -> Self {
-        Quorum { joined: SegmentSet::EMPTY, credit: std::array::from_fn(|_| L::default()) }
+        let nothing = || std::array::from_fn(|_| L::default());
+        Quorum { joined: SegmentSet::EMPTY, credit: nothing(), departed: nothing(), departed_ready: 0 }
     }
 
     /// The segments of a new volume serve the first epoch from the start.
     #[must_use]
     pub fn everybody() -> Self {
-        Quorum { joined: SegmentId::all(N).collect(), credit: std::array::from_fn(|_| L::default()) }
+        Quorum { joined: SegmentId::all(N).collect(), ..Quorum::nobody() }
     }
 
     /// TRUNC is durable at `from`, whose chain reaches `scl`.
@@ -151,20 +174,76 @@ impl<L: LogSet, const N: usize> Quorum<L, N> {
 
     #[must_use]
     pub fn is_quorate(&self, rules: &Rules, lsn: Lsn) -> bool {
-        self.credit.iter().filter(|credit| credit.contains(lsn)).count() >= rules.write_quorum()
+        self.credit.iter().chain(&self.departed).filter(|credit| credit.contains(lsn)).count() >= rules.write_quorum()
     }
 
     /// R3 is complete: a write quorum has applied the truncation and holds the whole kept prefix.
     #[must_use]
     pub fn may_open(&self, rules: &Rules, decision: &Decision<L>) -> bool {
-        let whole = |s: &SegmentId| decision.vdl == Lsn::ZERO || self.credits(*s, decision.vdl);
-        let ready = |s: &SegmentId| self.has_joined(*s) && (!rules.writes_back_before_open() || whole(s));
-        SegmentId::all(N).filter(ready).count() >= rules.install_quorum()
+        let ready = SegmentId::all(N).filter(|&s| self.is_ready(rules, decision, s)).count();
+        ready + self.departed_ready() >= rules.install_quorum()
+    }
+
+    /// This copy counts for opening: it has applied the truncation and holds the whole kept prefix.
+    pub(crate) fn is_ready(&self, rules: &Rules, decision: &Decision<L>, segment: SegmentId) -> bool {
+        let whole = decision.vdl == Lsn::ZERO || self.credits(segment, decision.vdl);
+        self.has_joined(segment) && (!rules.writes_back_before_open() || whole)
+    }
+
+    pub(crate) fn departed_ready(&self) -> usize {
+        self.departed_ready.into()
+    }
+
+    /// How many copies, of those whose name no longer matters, have acknowledged `lsn`.
+    pub(crate) fn departed_credits(&self, lsn: Lsn) -> usize {
+        self.departed.iter().filter(|credit| credit.contains(lsn)).count()
+    }
+
+    pub(crate) fn forget_joined(&mut self) {
+        self.joined = SegmentSet::EMPTY;
+        self.departed_ready = 0;
+    }
+
+    pub(crate) fn credit_mut(&mut self) -> impl Iterator<Item = &mut L> {
+        self.credit.iter_mut().chain(&mut self.departed)
+    }
+
+    /// Forgets whose credit it was that `segment` gave an open writer.
+    pub(crate) fn depart(&mut self, segment: SegmentId) {
+        let credit = std::mem::take(&mut self.credit[segment.index()]);
+        if !credit.is_empty() {
+            // A copy departs once, so there is a free place for each.
+            assert!(self.departed[0].is_empty(), "more copies departed than there are");
+            self.departed[0] = credit;
+            self.departed.sort_unstable();
+        }
+    }
+
+    /// Forgets which copy it was that got ready for opening, or that it got halfway there.
+    pub(crate) fn depart_installing(&mut self, rules: &Rules, decision: &Decision<L>, segment: SegmentId) {
+        self.departed_ready += u8::from(self.is_ready(rules, decision, segment));
+        self.forget_half_joined(segment);
+    }
+
+    pub(crate) fn forget_half_joined(&mut self, segment: SegmentId) {
+        self.joined.remove(segment);
+        self.credit[segment.index()] = L::default();
+    }
+
+    pub(crate) fn sort_departed(&mut self) {
+        self.departed.sort_unstable();
     }
 
     /// What lies at or below the VDL is decided: remembering who holds it would only multiply states.
     pub fn forget_upto(&mut self, vdl: Lsn) {
-        self.credit.iter_mut().for_each(|credit| credit.remove_range(Lsn(1), vdl));
+        self.credit_mut().for_each(|credit| credit.remove_range(Lsn(1), vdl));
+    }
+
+    /// How what is known of copy `a` compares with what is known of copy `b`.
+    #[must_use]
+    pub fn compare_columns(&self, a: SegmentId, b: SegmentId) -> Ordering {
+        let joined = |s| self.joined.contains(s);
+        joined(a).cmp(&joined(b)).then_with(|| self.credit(a).cmp(self.credit(b)))
     }
 
     #[must_use]
@@ -172,6 +251,8 @@ impl<L: LogSet, const N: usize> Quorum<L, N> {
         Quorum {
             joined: self.joined.permuted(sources),
             credit: std::array::from_fn(|to| self.credit[sources[to]].clone()),
+            departed: self.departed.clone(),
+            departed_ready: self.departed_ready,
         }
     }
 }

@@ -155,6 +155,11 @@ impl Rules {
         }
     }
 
+    #[must_use]
+    pub const fn with_lal(self, lal: u64) -> Rules {
+        Rules { lal, ..self }
+    }
+
     // --- segment -------------------------------------------------------------------------------------------------
 
     /// Whether a segment serves a write, a page read or a confirmation of epoch `ve`: only where both of its durable
@@ -178,6 +183,12 @@ impl Rules {
             }
         }
         Admission::Admit
+    }
+
+    /// Whether a request older than a durable fence is always refused, and never acknowledged.
+    #[must_use]
+    pub fn refuses_stale(&self) -> bool {
+        self.stale == Stale::Refuse
     }
 
     /// How an answer to FENCE_READ of a newer epoch fences (R1): S18 §2.4 tells the steps in an unsafe order (C3).
@@ -218,6 +229,12 @@ impl Rules {
     pub fn takes_gossip<L: LogSet>(&self, sender: Epoch, lsn: Lsn, image: &Image<L>) -> bool {
         let same_history = self.gossip != Gossip::SameTruncation || sender == image.trunc_ve;
         same_history && !image.ranges.annuls(lsn)
+    }
+
+    /// Whether gossip of another truncation epoch is never taken.
+    #[must_use]
+    pub fn gossips_only_within_a_truncation(&self) -> bool {
+        self.gossip == Gossip::SameTruncation
     }
 
     /// SCL: the end of the gap-free chain (S18 §2.3).

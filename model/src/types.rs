@@ -80,9 +80,18 @@ impl SegmentSet {
         self.0 |= 1 << segment.0;
     }
 
+    pub fn remove(&mut self, segment: SegmentId) {
+        self.0 &= !(1 << segment.0);
+    }
+
     #[must_use]
     pub fn contains(self, segment: SegmentId) -> bool {
         self.0 >> segment.0 & 1 == 1
+    }
+
+    /// Its members among `copies`, ascending.
+    pub fn iter(self, copies: usize) -> impl Iterator<Item = SegmentId> {
+        SegmentId::all(copies).filter(move |&segment| self.contains(segment))
     }
 
     #[must_use]

@@ -5,6 +5,7 @@ mod history;
 mod interrupt;
 mod meta;
 mod node;
+mod model;
 mod output;
 mod process;
 mod run;
@@ -42,6 +43,8 @@ enum Command {
     Node(node::Args),
     /// Run the database instance of a volume
     Writer(writer::Args),
+    /// Explore the protocol exhaustively
+    Model(model::Args),
 }
 
 impl Cli {
@@ -54,6 +57,7 @@ impl Cli {
             Some(Command::Meta(args)) => Ok(meta::run(args)),
             Some(Command::Node(args)) => Ok(node::run(args)),
             Some(Command::Writer(args)) => Ok(writer::run(args)),
+            Some(Command::Model(args)) => model::run(&args),
             None => {
                 output::line(&Self::command().render_help().to_string())?;
                 Ok(Exit::Unreadable)

@@ -22,8 +22,10 @@ use crate::wire::messages::{NodeReply, NodeRequest, Record};
 /// Inputs handled before replies and entries leave.
 const DRAIN_MAX: usize = 512;
 /// Of one reply that carries records.
-const RECORDS_MAX: usize = 512;
+pub(super) const RECORDS_MAX: usize = 512;
 const RECORD_BYTES_BATCH: usize = 4 << 20;
+/// Of the payloads in one frame of replies, the last one not counted.
+const REPLY_BYTES_FRAME: usize = 4 << 20;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct ConnectionId(pub u64);
@@ -263,13 +265,22 @@ impl Executor {
 }
 
 impl Connection {
+    /// One frame, or several where there are many pages among the replies.
     fn send_replies(&mut self) -> Result<(), String> {
-        if self.replies.is_empty() {
-            return Ok(());
+        let mut replies = std::mem::take(&mut self.replies).into_iter().peekable();
+        while replies.peek().is_some() {
+            let mut bytes = 0;
+            let mut fits = |reply: &NodeReply| {
+                let fits = bytes < REPLY_BYTES_FRAME;
+                bytes += reply.payload_bytes();
+                fits
+            };
+            let some: Vec<NodeReply> = std::iter::from_fn(|| replies.next_if(&mut fits)).collect();
+            let mut frame = Vec::new();
+            encode_frame(&some, &mut frame).map_err(|error| error.to_string())?;
+            self.peer.outbox.try_send(frame).map_err(|_| "it does not take its replies".to_owned())?;
         }
-        let mut frame = Vec::new();
-        encode_frame(&std::mem::take(&mut self.replies), &mut frame).map_err(|error| error.to_string())?;
-        self.peer.outbox.try_send(frame).map_err(|_| "it does not take its replies".to_owned())
+        Ok(())
     }
 }
 

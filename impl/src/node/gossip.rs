@@ -7,7 +7,7 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::executor::Input;
+use super::executor::{Input, RECORDS_MAX};
 use crate::meta::client::Client;
 use crate::wire::frame::{FrameReader, write_frame};
 use crate::wire::messages::{Member, NodeReply, NodeRequest};
@@ -15,6 +15,8 @@ use crate::wire::socket::{self, into_io};
 
 /// How old the directory may be.
 const DIRECTORY_AGE: Duration = Duration::from_secs(1);
+/// Questions to one peer in a row, however much it has to tell.
+const ROUNDS_MAX: usize = 64;
 const REPLY_WAIT: Duration = Duration::from_millis(500);
 
 pub(super) struct Gossip {
@@ -31,6 +33,8 @@ pub(super) struct Gossip {
 struct Line {
     address: SocketAddr,
     stream: TcpStream,
+    /// Its last answer was as long as answers get.
+    has_more: bool,
 }
 
 impl Gossip {
@@ -48,7 +52,7 @@ impl Gossip {
             let peer = self.pause.and_then(|_| peers.get(turn % peers.len().max(1)));
             let Some((name, address)) = peer else { continue };
             let line = lines.remove(name).filter(|line| line.address == *address);
-            match self.ask(line, *address) {
+            match self.ask_for_all(line, *address) {
                 Ok(Some(line)) => drop(lines.insert(name.clone(), line)),
                 Ok(None) => return,
                 // It is down, paused or slow; its line is dropped.
@@ -78,7 +82,18 @@ impl Gossip {
         Some(directory.into_iter().filter(|(name, _)| *name != self.me.name).collect())
     }
 
-    /// None when the core is gone.
+    /// Asks until the answer is short. None when the core is gone.
+    fn ask_for_all(&self, line: Option<Line>, address: SocketAddr) -> io::Result<Option<Line>> {
+        let mut line = self.ask(line, address)?;
+        for _ in 1..ROUNDS_MAX {
+            if !line.as_ref().is_some_and(|line| line.has_more) {
+                break;
+            }
+            line = self.ask(line, address)?;
+        }
+        Ok(line)
+    }
+
     fn ask(&self, line: Option<Line>, address: SocketAddr) -> io::Result<Option<Line>> {
         let (reply, described) = sync_channel(1);
         if self.core.send(Input::Describe { reply }).is_err() {
@@ -92,11 +107,11 @@ impl Gossip {
         write_frame(&mut line.stream, &NodeRequest::GossipPull { trunc_ve, held }).map_err(into_io)?;
         let replies: Option<Vec<NodeReply>> = FrameReader::new(&line.stream).read().map_err(into_io)?;
         let replies = replies.ok_or(io::ErrorKind::UnexpectedEof)?;
+        line.has_more = false;
         for reply in replies {
-            if let NodeReply::GossipPush { trunc_ve, records } = reply
-                && !records.is_empty()
-                && self.core.send(Input::Gossip { trunc_ve, records }).is_err()
-            {
+            let NodeReply::GossipPush { trunc_ve, records } = reply else { continue };
+            line.has_more = records.len() >= RECORDS_MAX;
+            if !records.is_empty() && self.core.send(Input::Gossip { trunc_ve, records }).is_err() {
                 return Ok(None);
             }
         }
@@ -108,5 +123,5 @@ fn dial(address: SocketAddr) -> io::Result<Line> {
     let stream = socket::connect(address)?;
     stream.set_read_timeout(Some(REPLY_WAIT))?;
     stream.set_write_timeout(Some(REPLY_WAIT))?;
-    Ok(Line { address, stream })
+    Ok(Line { address, stream, has_more: false })
 }

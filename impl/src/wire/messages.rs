@@ -146,6 +146,23 @@ impl From<Reply<Intervals>> for NodeReply {
 }
 
 impl NodeReply {
+    /// Bytes of keys and values.
+    #[must_use]
+    pub fn payload_bytes(&self) -> usize {
+        match self {
+            NodeReply::Page { value, .. } => value.as_ref().map_or(0, Vec::len),
+            NodeReply::Records { records, .. } | NodeReply::GossipPush { records, .. } => {
+                records.iter().map(Record::payload_bytes).sum()
+            }
+            NodeReply::Acknowledged { .. }
+            | NodeReply::Fenced { .. }
+            | NodeReply::Truncated { .. }
+            | NodeReply::Confirmed { .. }
+            | NodeReply::Refused { .. }
+            | NodeReply::PageRefused { .. } => 0,
+        }
+    }
+
     /// What this reply of `from` means to an instance; nothing where it is about payloads only.
     #[must_use]
     pub fn event(&self, from: SegmentId) -> Option<Event<Intervals>> {

@@ -21,12 +21,15 @@ pub(super) struct Fetches {
     /// Requests without an answer.
     asked: HashMap<u64, Vec<u8>>,
     last_id: u64,
+    turns: usize,
 }
 
 #[derive(Default)]
 struct Wanted {
     /// The request that counts; none: a node has to be asked.
     asked: Option<Asked>,
+    /// Where its turn among the nodes began.
+    turn: usize,
     attempts: usize,
 }
 
@@ -42,7 +45,8 @@ impl Fetches {
         if self.wanted.contains_key(key) {
             return false;
         }
-        self.wanted.insert(key.to_vec(), Wanted::default());
+        self.turns = self.turns.wrapping_add(1);
+        self.wanted.insert(key.to_vec(), Wanted { turn: self.turns, ..Wanted::default() });
         true
     }
 
@@ -57,7 +61,7 @@ impl Fetches {
             self.last_id += 1;
             let id = self.last_id;
             let place = if wanted.attempts < complete {
-                (id as usize + wanted.attempts) % complete
+                wanted.turn.wrapping_add(wanted.attempts) % complete
             } else {
                 wanted.attempts % nodes.len()
             };
@@ -98,5 +102,44 @@ impl Fetches {
                 self.asked.remove(&asked.id);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn nodes() -> Vec<SegmentId> {
+        SegmentId::all(6).collect()
+    }
+
+    #[test]
+    fn a_page_that_is_refused_is_asked_of_every_node() {
+        let mut fetches = Fetches::default();
+        assert!(fetches.want(b"k"));
+        assert!(!fetches.want(b"k"), "once is enough");
+        let mut asked = Vec::new();
+        for _ in 0..8 {
+            let requests = fetches.ask(&nodes(), 2);
+            asked.extend(requests.iter().map(|(segment, ..)| segment.0));
+            fetches.refused(requests[0].1);
+        }
+        assert!(asked[0] < 2 && asked[1] < 2 && asked[0] != asked[1], "those that are complete first: {asked:?}");
+        asked.sort_unstable();
+        asked.dedup();
+        assert_eq!(asked, [0, 1, 2, 3, 4, 5]);
+    }
+
+    #[test]
+    fn only_the_request_that_counts_brings_the_page() {
+        let mut fetches = Fetches::default();
+        fetches.want(b"k");
+        let (segment, first, _) = fetches.ask(&nodes(), 6).remove(0);
+        assert!(fetches.ask(&nodes(), 6).is_empty(), "it is on its way");
+        fetches.forget_asked(segment);
+        let (_, second, _) = fetches.ask(&nodes(), 6).remove(0);
+        assert!(fetches.arrived(first, Lsn(1), None).is_none());
+        assert!(fetches.arrived(second, Lsn(1), None).is_some());
+        assert!(fetches.arrived(second, Lsn(1), None).is_none());
     }
 }

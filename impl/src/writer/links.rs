@@ -48,6 +48,12 @@ impl Link {
         Link { queue, stopped }
     }
 
+    /// One that is never connected.
+    #[cfg(test)]
+    pub fn dead() -> Self {
+        Link { queue: sync_channel(1).0, stopped: Arc::default() }
+    }
+
     /// False if the node is so slow that there is no room.
     pub fn send(&self, frame: &Arc<[u8]>) -> bool {
         !matches!(self.queue.try_send(Outgoing::Frame(Arc::clone(frame))), Err(TrySendError::Full(_)))

@@ -40,12 +40,28 @@ struct Lane {
     oldest: Option<(Lsn, Instant)>,
     /// The highest heard from it.
     scl: Lsn,
+    again: Option<Again>,
+}
+
+/// A resend that takes several frames: the next one goes when the one before is acknowledged.
+#[derive(Clone, Copy)]
+struct Again {
+    /// Sent again up to here.
+    sent: Lsn,
+    /// Above it lies what was sent once, and may well be on its way.
+    last: Lsn,
 }
 
 impl Shipping {
     pub fn new(links: [Link; COPIES]) -> Self {
-        let lane =
-            |link| Lane { link, is_connected: false, unacknowledged: BTreeSet::new(), oldest: None, scl: Lsn::ZERO };
+        let lane = |link| Lane {
+            link,
+            is_connected: false,
+            unacknowledged: BTreeSet::new(),
+            oldest: None,
+            scl: Lsn::ZERO,
+            again: None,
+        };
         Shipping { lanes: links.map(lane), kept: BTreeMap::new(), kept_bytes: 0 }
     }
 
@@ -95,10 +111,13 @@ impl Shipping {
     pub fn acknowledge(&mut self, segment: SegmentId, lsn: Lsn, scl: Lsn) {
         let lane = &mut self.lanes[segment.index()];
         lane.scl = lane.scl.max(scl);
-        let above = lane.unacknowledged.split_off(&scl.next());
-        let mut done = std::mem::replace(&mut lane.unacknowledged, above);
+        let mut done = Vec::new();
+        while let Some(first) = lane.unacknowledged.first().copied().filter(|first| *first <= scl) {
+            lane.unacknowledged.remove(&first);
+            done.push(first);
+        }
         if lane.unacknowledged.remove(&lsn) {
-            done.insert(lsn);
+            done.push(lsn);
         }
         done.into_iter().for_each(|lsn| self.release(lsn));
     }
@@ -113,16 +132,34 @@ impl Shipping {
         }
     }
 
-    /// The oldest records that `segment` has not acknowledged: a frame's worth.
-    pub fn unacknowledged(&self, segment: SegmentId) -> Vec<Record> {
+    /// The oldest records that `segment` has not acknowledged: a frame's worth. [`Shipping::next_again`] gives the rest.
+    pub fn again(&mut self, segment: SegmentId) -> Vec<Record> {
+        let last = self.lanes[segment.index()].unacknowledged.last().copied().unwrap_or_default();
+        self.frameful(segment, last)
+    }
+
+    /// The next records of a resend, once those before are acknowledged.
+    pub fn next_again(&mut self, segment: SegmentId) -> Vec<Record> {
+        let lane = &self.lanes[segment.index()];
+        let due = |again: &Again| lane.unacknowledged.first().is_some_and(|f| again.sent < *f && *f <= again.last);
+        match lane.again.filter(due) {
+            Some(again) => self.frameful(segment, again.last),
+            None => Vec::new(),
+        }
+    }
+
+    fn frameful(&mut self, segment: SegmentId, last: Lsn) -> Vec<Record> {
         let mut room = RESEND_BYTES;
-        let lsns = self.lanes[segment.index()].unacknowledged.iter().take(RESEND_MAX);
+        let lane = &mut self.lanes[segment.index()];
         let fits = |record: &&Record| {
             let fits = room > 0;
             room = room.saturating_sub(record.payload_bytes());
             fits
         };
-        lsns.filter_map(|lsn| self.kept.get(lsn)).map(|(record, _)| record).take_while(fits).cloned().collect()
+        let kept = lane.unacknowledged.range(..=last).take(RESEND_MAX).filter_map(|lsn| self.kept.get(lsn));
+        let records: Vec<Record> = kept.map(|(record, _)| record).take_while(fits).cloned().collect();
+        lane.again = records.last().map(|record| Again { sent: record.lsn, last });
+        records
     }
 
     pub fn awaits_upto(&self, segment: SegmentId, upto: Lsn) -> bool {
@@ -181,5 +218,68 @@ pub(super) fn frame_of<T: Serialize>(message: &T) -> Option<Arc<[u8]>> {
             eprintln!("writer: encode a message: {error}");
             None
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sextant_model::types::Epoch;
+
+    const A: SegmentId = SegmentId(0);
+    const B: SegmentId = SegmentId(1);
+
+    fn shipping(lsns: impl Iterator<Item = u64>) -> Shipping {
+        let mut shipping = Shipping::new(std::array::from_fn(|_| Link::dead()));
+        for lsn in lsns {
+            let record = Record { lsn: Lsn(lsn), ve: Epoch(2), key: b"k".to_vec(), value: Some(b"v".to_vec()) };
+            shipping.keep(record, [A, B].into_iter());
+        }
+        shipping
+    }
+
+    fn lsns(records: &[Record]) -> Vec<u64> {
+        records.iter().map(|record| record.lsn.0).collect()
+    }
+
+    #[test]
+    fn a_record_is_kept_until_every_copy_has_it() {
+        let mut shipping = shipping(1..=3);
+        shipping.acknowledge(A, Lsn(3), Lsn(1));
+        assert_eq!(lsns(&shipping.again(A)), [2], "1 by its chain, 3 by itself");
+        assert_eq!(lsns(&shipping.again(B)), [1, 2, 3]);
+        shipping.acknowledge(B, Lsn(3), Lsn(3));
+        assert_eq!((shipping.kept.len(), shipping.kept_bytes), (1, 2));
+        shipping.acknowledge(A, Lsn(2), Lsn(3));
+        assert_eq!((shipping.kept.len(), shipping.kept_bytes), (0, 0));
+    }
+
+    #[test]
+    fn a_long_resend_goes_on_when_its_last_frame_has_arrived() {
+        let all = RESEND_MAX as u64 + 10;
+        let mut shipping = shipping(1..=all);
+        assert_eq!(shipping.again(A).len(), RESEND_MAX);
+        let later = Record { lsn: Lsn(all + 1), ve: Epoch(2), key: Vec::new(), value: None };
+        shipping.keep(later, std::iter::once(A));
+        assert!(shipping.next_again(A).is_empty(), "not before it is acknowledged");
+        let half = Lsn(RESEND_MAX as u64);
+        shipping.acknowledge(A, half, half);
+        assert_eq!(
+            lsns(&shipping.next_again(A)),
+            (half.0 + 1..=all).collect::<Vec<_>>(),
+            "what came later is on its way"
+        );
+        shipping.acknowledge(A, Lsn(all), Lsn(all));
+        assert!(shipping.next_again(A).is_empty());
+    }
+
+    #[test]
+    fn only_what_has_its_quorum_is_forgotten() {
+        let mut shipping = shipping(1..=RECORDS_MAX as u64 + 5);
+        shipping.bound(Lsn(3));
+        assert_eq!(shipping.kept.first_key_value().map(|(lsn, _)| *lsn), Some(Lsn(4)));
+        shipping.bound(Lsn(1000));
+        assert_eq!(shipping.kept.len(), RECORDS_MAX);
+        assert_eq!(shipping.lanes[0].unacknowledged.len(), RECORDS_MAX);
     }
 }

@@ -113,6 +113,8 @@ impl Stream {
                 | NodeReply::GossipPush { .. } => {}
             }
         }
+        let more = self.shipping.next_again(segment);
+        self.send_records(segment, more);
         self.decide_or_wait();
         self.send_all_owed();
         self.ask_for_pages();
@@ -239,8 +241,12 @@ impl Stream {
         }
     }
 
-    fn resend(&self, segment: SegmentId) {
-        let records = self.shipping.unacknowledged(segment);
+    fn resend(&mut self, segment: SegmentId) {
+        let records = self.shipping.again(segment);
+        self.send_records(segment, records);
+    }
+
+    fn send_records(&self, segment: SegmentId, records: Vec<Record>) {
         if !records.is_empty() {
             self.send(segment, &NodeRequest::Write { ve: self.ve(), records });
         }
@@ -277,7 +283,7 @@ impl Stream {
         for record in &records {
             self.shipping.keep(record.clone(), std::iter::once(segment));
         }
-        self.send(segment, &NodeRequest::Write { ve: self.ve(), records });
+        self.send_records(segment, records);
     }
 
     // --- reads ---------------------------------------------------------------------------------------------------

@@ -1,0 +1,417 @@
+//! `sextant model`: explore the protocol exhaustively.
+
+use std::fmt::Write as _;
+use std::io::{self, IsTerminal, Write as _};
+use std::net::TcpListener;
+
+use clap::{Subcommand, ValueEnum};
+use serde::Serialize;
+use sextant::explore::{self, Counterexample, Death, Engine, Explored, Fate, Progress};
+use sextant::verdict::{Exit, Verdict};
+use sextant_model::closed::Core;
+use sextant_model::mutants::{self, Mutant};
+use sextant_model::profiles::{self, Leg, Profile, Size};
+use sextant_model::properties;
+use sextant_model::rules::Rules;
+use std::collections::BTreeMap;
+
+use super::output;
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// The profiles with their bounds and counts, the properties and the mutants
+    List,
+    /// Explore a profile to its end or to its first violation
+    Check(Check),
+    /// Run every mutant against the properties that must catch it
+    Mutants(Mutants),
+    /// Walk through a profile's states in the browser, with stateright's Explorer
+    Explore(Browse),
+}
+
+#[derive(Debug, clap::Args)]
+struct Check {
+    #[arg(value_name = "PROFILE", value_parser = profile)]
+    profile: &'static Profile,
+    #[arg(long, value_enum, default_value = "quick")]
+    size: SizeName,
+    #[arg(long, value_enum, default_value = "bfs")]
+    engine: EngineName,
+    /// Explore with this known mistake instead, its own bounds first
+    #[arg(long, value_name = "ID", value_parser = mutant)]
+    mutant: Option<&'static Mutant>,
+    /// Search threads; all cores if not given
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: Option<u16>,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+struct Mutants {
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+struct Browse {
+    #[arg(value_name = "PROFILE", value_parser = profile)]
+    profile: &'static Profile,
+    /// Where to listen on the loopback interface; 0 lets the system pick
+    #[arg(long, default_value_t = 0)]
+    port: u16,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum SizeName {
+    Quick,
+    Deep,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum EngineName {
+    Bfs,
+    Dfs,
+}
+
+/// A profile by its name.
+fn profile(name: &str) -> Result<&'static Profile, String> {
+    let known = || profiles::PROFILES.iter().map(|p| p.name).collect::<Vec<_>>().join(", ");
+    profiles::by_name(name).ok_or_else(|| format!("there is no profile {name}; there are: {}", known()))
+}
+
+/// A mutant by its id.
+pub fn mutant(id: &str) -> Result<&'static Mutant, String> {
+    let known = || mutants::MUTANTS.iter().map(|m| m.id).collect::<Vec<_>>().join(" ");
+    mutants::by_id(id).ok_or_else(|| format!("there is no mutant {id}; there are: {}", known()))
+}
+
+pub fn run(args: &Args) -> io::Result<Exit> {
+    match &args.command {
+        Command::List => list(),
+        Command::Check(check) => check.run(),
+        Command::Mutants(all) => all.run(),
+        Command::Explore(browse) => browse.run(),
+    }
+}
+
+// --- list ------------------------------------------------------------------------------------------------------------
+
+fn list() -> io::Result<Exit> {
+    let mut text = String::from("PROFILES\n");
+    for profile in profiles::PROFILES {
+        let _ = writeln!(text, "  {:<8} {}", profile.name, profile.about);
+        for size in [Size::Quick, Size::Deep] {
+            for leg in profile.legs(size) {
+                let states = if leg.states == 0 { "not pinned".into() } else { format!("{} states", leg.states) };
+                let _ = writeln!(text, "    {:<5} {:<10} {states:>16}  {}", size.name(), leg.name, leg.bounds);
+            }
+        }
+    }
+    text.push_str("\nPROPERTIES\n");
+    for property in properties::all::<6>() {
+        let _ = writeln!(text, "  {:<4} {:<21} {}  [{}]", property.id, property.name, property.formula, property.section);
+    }
+    text.push_str("\nMUTANTS\n");
+    for mutant in mutants::MUTANTS {
+        let breaks = if mutant.equivalent.is_some() { "equivalent".into() } else { mutant.breaks.join(" ") };
+        let _ = writeln!(text, "  {:<5} {breaks:<10} {:<60} [{}]", mutant.id, mutant.mistake, mutant.source);
+    }
+    output::line(&text)?;
+    Ok(Exit::Valid)
+}
+
+// --- check -----------------------------------------------------------------------------------------------------------
+
+/// What `--json` prints. The names are an interface.
+#[derive(Serialize)]
+struct Report<'a> {
+    profile: &'a str,
+    size: &'a str,
+    engine: &'a str,
+    mutant: Option<&'a str>,
+    verdict: Verdict,
+    property: Option<&'a str>,
+    unique_states: usize,
+    generated_states: usize,
+    depth: usize,
+    seconds: f64,
+    states_per_second: f64,
+    peak_rss_bytes: u64,
+    counterexample: Option<&'a [String]>,
+}
+
+impl Check {
+    fn run(&self) -> io::Result<Exit> {
+        let size = match self.size {
+            SizeName::Quick => Size::Quick,
+            SizeName::Deep => Size::Deep,
+        };
+        let engine = match self.engine {
+            EngineName::Bfs => Engine::Bfs,
+            EngineName::Dfs => Engine::Dfs,
+        };
+        let threads = self.threads.map_or_else(all_cores, usize::from);
+        let rules = self.mutant.map_or(Rules::adopted(), |m| m.rules);
+        let mut results = Vec::new();
+        for leg in self.legs(size) {
+            let explored = explored(&leg, rules, engine, threads)?;
+            if !self.json {
+                output::line(&leg_line(&leg, &explored))?;
+            }
+            let found = explored.counterexample.is_some();
+            results.push(explored);
+            if found {
+                break;
+            }
+        }
+        let summary = Summary::of(&results);
+        if self.json {
+            output::line(&self.report(&summary, size, engine)?)?;
+        } else {
+            output::line(&self.text(&summary))?;
+        }
+        Ok(summary.verdict.into())
+    }
+
+    /// A mutant's own bounds come first: the profile's may be too small to show it.
+    fn legs(&self, size: Size) -> Vec<Leg> {
+        let own = self.mutant.map(|m| Leg { name: m.id, bounds: m.bounds, states: 0, depth: 0 });
+        own.into_iter().chain(self.profile.legs(size).iter().copied()).collect()
+    }
+
+    fn report(&self, summary: &Summary, size: Size, engine: Engine) -> io::Result<String> {
+        let seconds = summary.seconds;
+        let report = Report {
+            profile: self.profile.name,
+            size: size.name(),
+            engine: engine.name(),
+            mutant: self.mutant.map(|m| m.id),
+            verdict: summary.verdict,
+            property: summary.counterexample.map(|c| c.property),
+            unique_states: summary.unique_states,
+            generated_states: summary.generated_states,
+            depth: summary.depth,
+            seconds,
+            states_per_second: summary.unique_states as f64 / seconds.max(1e-9),
+            peak_rss_bytes: explore::peak_rss_bytes(),
+            counterexample: summary.counterexample.map(|c| c.lines.as_slice()),
+        };
+        Ok(serde_json::to_string(&report)?)
+    }
+
+    fn text(&self, summary: &Summary) -> String {
+        let mut text = String::new();
+        if let Some(counterexample) = summary.counterexample {
+            text.push_str(&counterexample_text(counterexample));
+            let mutant = self.mutant.map(|m| format!(" --mutant {}", m.id)).unwrap_or_default();
+            let _ = writeln!(text, "repeat: sextant model check {}{mutant}", self.profile.name);
+        }
+        for name in &summary.vacuous {
+            let _ = writeln!(text, "no state makes {name} say anything: it holds vacuously");
+        }
+        let mebibytes = explore::peak_rss_bytes() >> 20;
+        let _ = write!(
+            text,
+            "{}: {} states, {} transitions, {:.1} s, {mebibytes} MiB",
+            summary.verdict, summary.unique_states, summary.generated_states, summary.seconds
+        );
+        text
+    }
+}
+
+/// All legs of a check together.
+struct Summary<'a> {
+    verdict: Verdict,
+    unique_states: usize,
+    generated_states: usize,
+    depth: usize,
+    seconds: f64,
+    counterexample: Option<&'a Counterexample>,
+    /// Properties that no leg gave anything to say.
+    vacuous: Vec<&'static str>,
+}
+
+impl<'a> Summary<'a> {
+    fn of(results: &'a [Explored]) -> Self {
+        let counterexample = results.iter().find_map(|r| r.counterexample.as_ref());
+        let in_all = |name: &&str| results.iter().all(|r| r.vacuous.contains(name));
+        let vacuous: Vec<_> = results.first().map(|r| r.vacuous.iter().copied().filter(in_all).collect()).unwrap_or_default();
+        let verdict = match counterexample {
+            Some(_) => Verdict::Invalid,
+            None if results.is_empty() || !vacuous.is_empty() => Verdict::Unknown,
+            None => Verdict::Valid,
+        };
+        Summary {
+            verdict,
+            unique_states: results.iter().map(|r| r.unique_states).sum(),
+            generated_states: results.iter().map(|r| r.generated_states).sum(),
+            depth: results.iter().map(|r| r.depth).max().unwrap_or(0),
+            seconds: results.iter().map(|r| r.elapsed.as_secs_f64()).sum(),
+            counterexample,
+            vacuous: if counterexample.is_some() { Vec::new() } else { vacuous },
+        }
+    }
+}
+
+fn all_cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+fn explored(leg: &Leg, rules: Rules, engine: Engine, threads: usize) -> io::Result<Explored> {
+    let model = Core::new(rules, leg.bounds);
+    let explored = explore::explore(&model, engine, threads, &mut |progress| show(leg, progress));
+    clear_progress();
+    explored.map_err(io::Error::other)
+}
+
+fn show(leg: &Leg, at: Progress) {
+    if !io::stderr().is_terminal() || at.elapsed.as_millis() < 300 {
+        return;
+    }
+    let rate = at.unique_states as f64 / at.elapsed.as_secs_f64() / 1000.0;
+    let mut err = io::stderr().lock();
+    // Where standard error fails there is nobody to show progress to.
+    let _ = write!(
+        err,
+        "\r\x1b[K{}: {} states, {} transitions, depth {}, {rate:.0} k states/s, {:.0} s",
+        leg.name,
+        at.unique_states,
+        at.generated_states,
+        at.depth,
+        at.elapsed.as_secs_f64()
+    );
+    let _ = err.flush();
+}
+
+fn clear_progress() {
+    if io::stderr().is_terminal() {
+        let _ = write!(io::stderr().lock(), "\r\x1b[K");
+    }
+}
+
+fn leg_line(leg: &Leg, explored: &Explored) -> String {
+    let verdict = if explored.counterexample.is_some() { "violated" } else { "holds" };
+    let changed = if explored.counterexample.is_none() && leg.states != 0 && leg.states != explored.unique_states {
+        format!("  (pinned at {}: the count changed)", leg.states)
+    } else {
+        String::new()
+    };
+    format!(
+        "{:<11} {:<62} {verdict:<8} {:>10} states  depth {:>2} {:>7.1} s{changed}",
+        leg.name,
+        leg.bounds.to_string(),
+        explored.unique_states,
+        explored.depth,
+        explored.elapsed.as_secs_f64()
+    )
+}
+
+/// A counterexample for a person.
+pub fn counterexample_text(c: &Counterexample) -> String {
+    let mut text = String::new();
+    for line in &c.lines {
+        let _ = writeln!(text, "{line}");
+    }
+    let _ = writeln!(text, "violated: {} {}: {}  [{}]", c.property, c.name, c.formula, c.section);
+    let _ = writeln!(text, "          {}", c.fact);
+    text
+}
+
+// --- mutants ---------------------------------------------------------------------------------------------------------
+
+/// One mutant of `--json`. The names are an interface.
+#[derive(Serialize)]
+struct MutantReport<'a> {
+    id: &'a str,
+    equivalent: bool,
+    caught: bool,
+    property: Option<&'a str>,
+    /// The length of the shortest trace for each property that it must break.
+    properties: BTreeMap<&'a str, usize>,
+    trace_length: Option<usize>,
+    profile: &'a str,
+    seconds: f64,
+}
+
+#[derive(Serialize)]
+struct MutantReports<'a> {
+    mutants: Vec<MutantReport<'a>>,
+}
+
+impl Mutants {
+    fn run(&self) -> io::Result<Exit> {
+        let mut fates = Vec::new();
+        for mutant in mutants::MUTANTS {
+            let fate = explore::judge_mutant(mutant, all_cores()).map_err(io::Error::other)?;
+            if !self.json {
+                output::line(&fate_line(mutant, &fate))?;
+            }
+            fates.push((mutant, fate));
+        }
+        if self.json {
+            let mutants = fates.iter().map(|(mutant, fate)| mutant_report(mutant, fate)).collect();
+            output::line(&serde_json::to_string(&MutantReports { mutants })?)?;
+        }
+        let survived = fates.iter().any(|(_, fate)| matches!(fate.death, Death::Survived { .. }));
+        Ok(if survived { Exit::Invalid } else { Exit::Valid })
+    }
+}
+
+fn mutant_report<'a>(mutant: &'a Mutant, fate: &'a Fate) -> MutantReport<'a> {
+    let lengths = match &fate.death {
+        Death::Caught(all) => all.iter().map(|(id, c)| (*id, c.trace.len())).collect(),
+        Death::Equivalent(_) | Death::Survived { .. } => BTreeMap::new(),
+    };
+    MutantReport {
+        id: mutant.id,
+        equivalent: matches!(fate.death, Death::Equivalent(_)),
+        caught: matches!(fate.death, Death::Caught(_)),
+        property: fate.death.first().map(|c| c.property),
+        properties: lengths,
+        trace_length: fate.death.first().map(|c| c.trace.len()),
+        profile: "core",
+        seconds: fate.elapsed.as_secs_f64(),
+    }
+}
+
+/// One line of the table of mutants.
+pub fn fate_line(mutant: &Mutant, fate: &Fate) -> String {
+    let verdict = match &fate.death {
+        Death::Caught(all) => {
+            let each: Vec<_> = all.iter().map(|(id, c)| format!("{id} in {}", c.trace.len())).collect();
+            format!("caught: {}", each.join(", "))
+        }
+        Death::Equivalent(explored) => format!("equivalent: {} states explored whole", explored.unique_states),
+        Death::Survived { reason } => format!("SURVIVED: {reason}"),
+    };
+    format!("{:<5} {:<56} {verdict:<44} {:>6.1} s", mutant.id, mutant.mistake, fate.elapsed.as_secs_f64())
+}
+
+// --- explore ---------------------------------------------------------------------------------------------------------
+
+impl Browse {
+    fn run(&self) -> io::Result<Exit> {
+        let Some(leg) = self.profile.quick.first() else { return Ok(Exit::Unknown) };
+        // Stateright panics on a busy port, so the port is tried first, and found where the system is to pick.
+        let address = match TcpListener::bind(("127.0.0.1", self.port)).and_then(|listener| listener.local_addr()) {
+            Ok(address) => address,
+            Err(error) => {
+                output::error(&format!("cannot listen on 127.0.0.1:{}: {error}", self.port));
+                return Ok(Exit::Unreadable);
+            }
+        };
+        output::line(&format!("exploring {} ({}) at http://{address} until interrupted", self.profile.name, leg.bounds))?;
+        let model = Core::new(Rules::adopted(), leg.bounds);
+        let _checker = stateright::Model::checker(model).serve(address);
+        Ok(Exit::Valid)
+    }
+}
