@@ -293,7 +293,7 @@ impl Attack<'_> {
 }
 
 /// How long a woken writer may take to learn that it was replaced.
-const REFUSAL: Duration = Duration::from_secs(4);
+const REFUSAL: Duration = Duration::from_secs(3);
 
 fn milliseconds(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
