@@ -59,6 +59,24 @@ impl Cluster {
         }
     }
 
+    /// Reads on until each of these has been given a new process.
+    fn wait_for_restart_of(&mut self, names: &[&str]) {
+        let mut dead: Vec<&str> = names.to_vec();
+        while !dead.is_empty() {
+            let mut line = String::new();
+            assert!(self.lines.read_line(&mut line).unwrap() > 0, "the cluster ended");
+            if let [name, "pid", pid, ..] = line.split_whitespace().collect::<Vec<_>>()[..] {
+                self.pids.insert(name.to_owned(), pid.parse().unwrap());
+                dead.retain(|missing| *missing != name);
+            }
+        }
+    }
+
+    fn redis_cli(&self, arguments: &[&str]) -> String {
+        let output = Command::new("redis-cli").arg("-p").arg(self.port.to_string()).args(arguments).output().unwrap();
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+
     fn signal(&self, name: &str, signal: Signal) {
         send(self.pids[name], signal);
     }
@@ -141,6 +159,33 @@ fn it_survives_its_processes_and_ctrl_c_stops_it_all() {
     assert_eq!(cluster.get("x"), bulk("3"));
     assert_eq!(cluster.end(Signal::INT), Some(0));
     assert_eq!(entries(temporary.path()), Vec::<PathBuf>::new());
+}
+
+/// Debian's redis-cli is a client like any other; all fifteen pairs of nodes are killed in turn while it works.
+#[test]
+fn redis_cli_sets_and_gets_across_a_kill_of_any_two_nodes() {
+    if Command::new("redis-cli").arg("--version").output().is_err() {
+        println!("skipped: no redis-cli");
+        return;
+    }
+    let temporary = tempfile::tempdir().unwrap();
+    let mut cluster = Cluster::start(None, temporary.path());
+    let nodes = ["a1", "a2", "b1", "b2", "c1", "c2"];
+    for (i, first) in nodes.iter().enumerate() {
+        for second in &nodes[i + 1..] {
+            let value = format!("{first}{second}");
+            cluster.signal(first, Signal::KILL);
+            cluster.signal(second, Signal::KILL);
+            assert_eq!(cluster.redis_cli(&["set", "x", &value]), "OK");
+            assert_eq!(cluster.redis_cli(&["get", "x"]), value);
+            assert_eq!(cluster.redis_cli(&["set", "x", "no", "ifeq", "other"]), "");
+            cluster.wait_for_restart_of(&[first, second]);
+        }
+    }
+    assert_eq!(cluster.redis_cli(&["set", "x", "last", "ifeq", "c1c2"]), "OK");
+    assert_eq!(cluster.redis_cli(&["del", "x", "y"]), "1");
+    assert!(cluster.redis_cli(&["incr", "x"]).starts_with("ERR unknown command"));
+    assert_eq!(cluster.end(Signal::INT), Some(0));
 }
 
 #[test]
