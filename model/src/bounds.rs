@@ -32,7 +32,7 @@ pub struct Bounds {
     pub wipes: u8,
     /// Client reads.
     pub reads: u8,
-    /// Whether confirmation rounds may begin that no read asked for.
+    /// Whether each writer's first confirmation round may begin before a read asks for it.
     pub early_rounds: Switch,
     /// Whether a recovery may wait for more answers than a read quorum. Off, it decides with the answer that completes one:
     /// of any larger set, three members (the greatest SCL, the newest truncation, the highest range) decide the same, and

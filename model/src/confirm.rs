@@ -90,6 +90,12 @@ impl Reads {
         self.round.as_ref().map(|_| self.last_round)
     }
 
+    /// Whether any round has begun, in flight or not.
+    #[must_use]
+    pub fn has_begun(&self) -> bool {
+        self.last_round != Nonce::default()
+    }
+
     #[must_use]
     pub fn has_confirmed(&self, segment: SegmentId) -> bool {
         self.round.as_ref().is_some_and(|round| round.confirmed.contains(segment))

@@ -246,7 +246,7 @@ impl<const N: usize> World<N> {
             Phase::Open(writer) => {
                 let may_read = self.read.is_none() && self.spent.reads < bounds.reads;
                 let left = self.wants_to_allocate(bounds, i);
-                let idle = bounds.early_rounds.is_on() && may_read && writer.reads.in_flight().is_none();
+                let idle = bounds.early_rounds.is_on() && may_read && !writer.reads.has_begun();
                 (left && bounds.idle_writers.is_on() && take(Action::Allocate { instance }))
                     || (may_read && take(Action::Read { instance }))
                     || (idle && take(Action::BeginRound { instance }))
@@ -351,6 +351,10 @@ impl<const N: usize> World<N> {
             Action::Read { instance } => self.invoke_read(rules, bounds, instance)?,
             Action::BeginRound { instance } => {
                 if self.read.is_some() || !bounds.early_rounds.is_on() || self.spent.reads >= bounds.reads {
+                    return None;
+                }
+                // One a writer: their numbers only grow, and without a bound the search would never end.
+                if self.instance(instance)?.writer()?.reads.has_begun() {
                     return None;
                 }
                 self.step(rules, instance, instance::Event::BeginRound);
