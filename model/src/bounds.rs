@@ -32,7 +32,7 @@ pub struct Bounds {
     pub wipes: u8,
     /// Client reads.
     pub reads: u8,
-    /// Whether each instance may begin one confirmation round that no read asked for.
+    /// Whether each writer's first confirmation round may begin before a read asks for it.
     pub early_rounds: Switch,
     /// Whether a recovery may wait for more answers than a read quorum. Off, it decides with the answer that completes one:
     /// of any larger set, three members (the greatest SCL, the newest truncation, the highest range) decide the same, and
@@ -44,6 +44,8 @@ pub struct Bounds {
     /// Whether a writer may wait before it takes an LSN. Off, it takes all it may at once: a record that is never sent is as
     /// good as one that is not allocated, and nothing asks for a smaller allocation.
     pub idle_writers: Switch,
+    /// Whether what no later step can read is forgotten.
+    pub forgetting: Switch,
     /// Whether states that differ only in the names of the segments count as one.
     pub symmetry: Switch,
 }
@@ -65,6 +67,7 @@ impl Bounds {
             late_answers: Switch::Off,
             late_fences: Switch::Off,
             idle_writers: Switch::Off,
+            forgetting: Switch::On,
             symmetry: Switch::On,
         }
     }
@@ -115,6 +118,11 @@ impl Bounds {
     }
 
     #[must_use]
+    pub const fn remembering(self) -> Bounds {
+        Bounds { forgetting: Switch::Off, ..self }
+    }
+
+    #[must_use]
     pub const fn unreduced(self) -> Bounds {
         Bounds { symmetry: Switch::Off, ..self }
     }
@@ -141,6 +149,9 @@ impl std::fmt::Display for Bounds {
             if switch.is_on() {
                 f.write_str(name)?;
             }
+        }
+        if !self.forgetting.is_on() {
+            f.write_str(", remembering")?;
         }
         if self.symmetry.is_on() { Ok(()) } else { f.write_str(", unreduced") }
     }

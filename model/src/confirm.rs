@@ -90,10 +90,10 @@ impl Reads {
         self.round.as_ref().map(|_| self.last_round)
     }
 
-    /// Rounds begun so far.
+    /// Whether any round has begun, in flight or not.
     #[must_use]
-    pub fn rounds(&self) -> u64 {
-        self.last_round.0
+    pub fn has_begun(&self) -> bool {
+        self.last_round != Nonce::default()
     }
 
     #[must_use]

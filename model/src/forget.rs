@@ -25,6 +25,12 @@ use crate::world::World;
 
 impl<const N: usize> World<N> {
     pub(crate) fn forget(&mut self, rules: &Rules, bounds: &Bounds) {
+        if !bounds.gossip.is_on() {
+            self.offered = Default::default();
+        }
+        if !bounds.forgetting.is_on() {
+            return;
+        }
         let fences_hold = rules.refuses_stale() && !(rules.rejoins_after_wipe() && self.spent.wipes < bounds.wipes);
         let fences: [_; N] = std::array::from_fn(|n| self.segments[n].disk().image().fenced);
         for instance in &mut self.instances {
@@ -36,7 +42,7 @@ impl<const N: usize> World<N> {
         for (epoch, offered) in self.offered.iter_mut().enumerate() {
             let t = Epoch(epoch as u32);
             let heard = || self.segments.iter().any(|s| s.image().trunc_ve == t);
-            if !bounds.gossip.is_on() || !(may_be_at(t) || heard()) {
+            if !(may_be_at(t) || heard()) {
                 *offered = Bits::default();
             }
         }
