@@ -350,9 +350,7 @@ impl<const N: usize> World<N> {
             Action::Wipe { segment } => self.wipe(rules, bounds, segment)?,
             Action::Read { instance } => self.invoke_read(rules, bounds, instance)?,
             Action::BeginRound { instance } => {
-                let begun = self.instance(instance)?.writer()?.reads.rounds();
-                if self.read.is_some() || !bounds.early_rounds.is_on() || self.spent.reads >= bounds.reads || begun > 0
-                {
+                if self.read.is_some() || !bounds.early_rounds.is_on() || self.spent.reads >= bounds.reads {
                     return None;
                 }
                 // One a writer: their numbers only grow, and without a bound the search would never end.
