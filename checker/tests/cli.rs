@@ -1,5 +1,6 @@
 //! The command as a user meets it: words, exit codes, streams.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -55,9 +56,78 @@ fn bad_usage_is_64_and_help_is_not_bad() {
         assert_eq!(code(&output), 0);
         assert!(stdout(&output).contains("sextant") && stderr(&output).is_empty());
     }
-    let bare = sextant(&[]);
-    assert_eq!(code(&bare), 64);
-    assert!(stdout(&bare).contains("Usage: sextant"));
+}
+
+/// Every piece of bad usage is one line that says what is wrong.
+#[test]
+fn usage_errors_are_one_line() {
+    for (wrong, reason) in [
+        (&["model", "check", "core", "--mutant", "M99"][..], "there is no mutant M99"),
+        (&["model", "check", "kernel"], "there is no profile kernel; there are: core"),
+        (&["model", "check", "core", "--threads", "0"], "0 is not in 1..=1024"),
+        (&["run", "--nemesis", "flood"], "unknown nemesis `flood`"),
+        (&["run", "--mutant", "M99"], "unknown mutant `M99`"),
+        (&["history", "check"], "required arguments were not provided"),
+        (&["gate", "--config", "nowhere.toml"], "nowhere.toml: No such file"),
+        (&["--quick", "model", "list"], "cannot be used with"),
+    ] {
+        let output = sextant(wrong);
+        assert_eq!(code(&output), 64, "{wrong:?}");
+        let text = stderr(&output);
+        assert!(text.contains(reason) && text.trim_end().lines().count() == 1, "{wrong:?}: {text}");
+    }
+}
+
+/// One leg explored under a mutant: the trace, the fact, the command that repeats it; and the fields of `--json`.
+#[test]
+fn a_mutant_is_caught_with_its_shortest_trace() {
+    let output = sextant(&["model", "check", "core", "--mutant", "m3"]);
+    assert_eq!(code(&output), 1);
+    let text = stdout(&output);
+    assert!(text.contains(" 12. ") && !text.contains(" 13. "), "{text}");
+    assert!(text.contains("violated: S1 AckDurable") || text.contains("violated: S9 SingleWriter"), "{text}");
+    assert!(text.contains("repeat: sextant model check core --mutant M3"), "{text}");
+    let output = sextant(&["model", "check", "core", "--mutant", "M17", "--json"]);
+    assert_eq!(code(&output), 1);
+    let report: serde_json::Value = serde_json::from_str(&stdout(&output)).unwrap();
+    let mut fields: Vec<&str> = report.as_object().unwrap().keys().map(String::as_str).collect();
+    fields.sort_unstable();
+    let expected = "counterexample depth engine generated_states mutant peak_rss_bytes profile property seconds size \
+                    states_per_second unique_states verdict";
+    assert_eq!(fields.join(" "), expected);
+    assert_eq!((&report["verdict"], &report["mutant"]), (&"invalid".into(), &"M17".into()));
+}
+
+#[test]
+fn a_gate_whose_count_changed_or_whose_history_is_wrong_fails() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("gate.toml");
+    let junit = folder.path().join("junit.xml");
+    let gate = |text: &str| {
+        fs::write(&config, text).unwrap();
+        let output =
+            sextant(&["gate", "--config", config.to_str().unwrap(), "--quick", "--junit", junit.to_str().unwrap()]);
+        (code(&output), stdout(&output))
+    };
+    let slow = "slow = [\"gossip\", \"recoveries\", \"reads\"]";
+    let core = |faults: usize| {
+        let states = format!("states = {{ gossip = 1, recoveries = 1, reads = 1, faults = {faults} }}");
+        format!("[[profile]]\nname = \"core\"\nsize = \"quick\"\n{states}\n{slow}\n")
+    };
+    let (exit, text) = gate(&core(4965));
+    assert_eq!(exit, 0, "{text}");
+    let (exit, text) = gate(&core(4966));
+    assert_eq!(exit, 1);
+    assert!(text.contains("4965 states, pinned at 4966: the count changed"), "{text}");
+    assert!(fs::read_to_string(&junit).unwrap().contains("failures=\"1\""));
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../histories/corpus");
+    let history =
+        |folder: &str, expect: &str| format!("[[history]]\npath = {:?}\nexpect = \"{expect}\"\n", corpus.join(folder));
+    assert_eq!(gate(&history("valid", "valid")).0, 0);
+    assert_eq!(gate(&history("invalid", "invalid")).0, 0);
+    assert_eq!(gate(&history("invalid", "valid")).0, 1);
+    assert_eq!(gate(&history("unknown", "valid")).0, 2);
+    assert_eq!(gate(&history("nowhere", "valid")).0, 64);
 }
 
 #[test]

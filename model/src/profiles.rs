@@ -79,5 +79,9 @@ pub const PROFILES: &[Profile] = &[Profile {
             25,
         ),
     ],
-    deep: &[leg("gossip", Bounds::of(2, 2).gossiping(), 0, 0)],
+    deep: &[
+        leg("gossip", Bounds::of(2, 2).gossiping(), 24_004_783, 54),
+        // Reads are in a leg of their own, as in the quick size, so that no property holds vacuously.
+        leg("reads", Bounds::of(1, 1).reading(1).with_early_rounds(), 268_724, 34),
+    ],
 }];

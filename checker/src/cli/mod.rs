@@ -88,8 +88,16 @@ pub fn refuse(usage: &clap::Error) -> io::Result<Exit> {
             Ok(Exit::Valid)
         }
         _ => {
-            let _ = usage.print();
+            output::error(&one_line(usage));
             Ok(Exit::Unreadable)
         }
     }
+}
+
+/// What is wrong, without clap's `error:`, and where to find what is right.
+fn one_line(usage: &clap::Error) -> String {
+    let text = usage.render().to_string();
+    let first = text.split("\n\n").next().unwrap_or_default().trim_start_matches("error:");
+    let words: Vec<&str> = first.split_whitespace().collect();
+    format!("{} (see --help)", words.join(" "))
 }

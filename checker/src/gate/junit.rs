@@ -67,7 +67,7 @@ mod tests {
         };
         let text = report(&[row(Exit::Valid, "7 states"), row(Exit::Invalid, "a < b"), row(Exit::Unknown, "?")]);
         let text = text.to_string().unwrap();
-        assert!(text.contains("tests=\"3\" failures=\"1\" errors=\"1\""), "{text}");
+        assert!(text.contains("tests=\"3\" skipped=\"0\" failures=\"1\" errors=\"1\""), "{text}");
         assert!(text.contains("INVALID: a &lt; b"), "{text}");
         assert!(text.contains("time=\"1.500\""), "{text}");
     }

@@ -40,7 +40,7 @@ impl Fault {
 }
 
 /// How often a power cut is tried that finds everything synced, or whose signals are too slow.
-const POWER_CUTS: u64 = 8;
+const POWER_CUTS: u64 = 16;
 
 impl Fault {
     /// The fault and what to do in its place, one after the other, as long as it does not bite.
