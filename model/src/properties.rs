@@ -371,7 +371,7 @@ fn gossip_no_invent<const N: usize>(context: Context, w: &World<N>) -> Result<()
         if let Some(lsn) = members(&image.held).find(|&lsn| !exists(lsn)) {
             return Err(format!("{} holds {lsn}, which nobody allocated", name(context, n)));
         }
-        let Some((_, decision)) = w.opened().find(|(_, d)| d.ve == image.trunc_ve && d.ve == image.fenced) else {
+        let Some((_, decision)) = w.opened().rfind(|(_, d)| d.ve == image.trunc_ve && d.ve == image.fenced) else {
             continue;
         };
         let older = |lsn: &Lsn| *lsn < decision.first && image.is_live(*lsn) && !decision.keeps(*lsn);
