@@ -343,8 +343,10 @@ impl<const N: usize> World<N> {
                 self.check_gossip(rules, segment, &before);
             }
             Action::Sync { segment } => {
-                let entries = self.segments[segment.index()].unsynced().len();
-                self.deliver(rules, segment, segment::Event::Synced { entries }, None);
+                if self.segments[segment.index()].unsynced().is_empty() {
+                    return None;
+                }
+                self.deliver(rules, segment, segment::Event::Synced { entries: 1 }, None);
             }
             Action::Crash { segment, kept } => self.crash(bounds, segment, kept)?,
             Action::Wipe { segment } => self.wipe(rules, bounds, segment)?,
@@ -524,15 +526,12 @@ impl<const N: usize> World<N> {
     /// those to a request by the instance that sent it.
     fn deliver(&mut self, rules: &Rules, segment: SegmentId, event: segment::Event<Bits>, requester: Option<u8>) {
         let mut effects = Vec::new();
+        let syncs = matches!(event, segment::Event::Synced { .. });
         let state = &mut self.segments[segment.index()];
         let before = (state.image().fenced, state.image().trunc_ve);
         state.step(rules, event, &mut effects);
         let replied_first =
             effects.iter().any(|e| matches!(e, segment::Effect::Reply(r) if !matches!(r, Reply::Refused { .. })));
-        let entries = state.unsynced().len();
-        if !replied_first && entries > 0 {
-            state.step(rules, segment::Event::Synced { entries }, &mut effects);
-        }
         let image = state.image();
         if image.fenced < before.0 || image.trunc_ve < before.1 {
             self.breaches.insert(Breach::EpochWentBack);
@@ -545,6 +544,10 @@ impl<const N: usize> World<N> {
             if let segment::Effect::Reply(reply) = effect {
                 self.absorb(rules, segment, reply, requester);
             }
+        }
+        // One entry at a time: a reply is judged by what the segment holds when it leaves.
+        if (syncs || !replied_first) && !self.segments[segment.index()].unsynced().is_empty() {
+            self.deliver(rules, segment, segment::Event::Synced { entries: 1 }, requester);
         }
     }
 
@@ -603,7 +606,7 @@ impl<const N: usize> World<N> {
         let segment = &self.segments[from.index()];
         match *reply {
             Reply::Acknowledged { lsn, .. } => {
-                if !segment.image().is_live(lsn) {
+                if !segment.image().is_live(lsn) && !segment.disk().image().is_live(lsn) {
                     self.breaches.insert(Breach::AcknowledgedWhatItLacks);
                 }
                 if !segment.disk().image().is_live(lsn) {
