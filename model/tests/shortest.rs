@@ -1,0 +1,97 @@
+//! Stateright's breadth-first search against one that fits on a screen.
+#![cfg(feature = "stateright")]
+#![allow(clippy::disallowed_types, reason = "visited sets; nothing here depends on their order")]
+
+use sextant_model::bounds::Bounds;
+use sextant_model::closed::Closed;
+use sextant_model::mutants::by_id;
+use sextant_model::rules::Rules;
+use sextant_model::world::World;
+use stateright::{Checker, Model};
+use std::collections::HashSet;
+
+/// Length of a shortest trace to a violation, if there is one, and the states seen until then.
+fn search<const N: usize>(model: &Closed<N>) -> (Option<usize>, usize) {
+    let mut level = vec![model.initial()];
+    let mut seen: HashSet<World<N>> = level.iter().cloned().collect();
+    for depth in 0.. {
+        if level.iter().any(|state| model.violation(state).is_some()) {
+            return (Some(depth), seen.len());
+        }
+        let mut next_level = Vec::new();
+        for state in &level {
+            model.candidates(state, |action| {
+                let fresh = model.next(state, action).filter(|next| !seen.contains(next));
+                seen.extend(fresh.clone());
+                next_level.extend(fresh);
+            });
+        }
+        if next_level.is_empty() {
+            break;
+        }
+        level = next_level;
+    }
+    (None, seen.len())
+}
+
+fn shortest_by_stateright<const N: usize>(model: Closed<N>, id: &'static str) -> Option<usize> {
+    let checker = model.checker().threads(1).spawn_bfs().join();
+    checker.discovery(id).map(|path| path.into_actions().len())
+}
+
+/// A mutant and a property that it breaks within bounds that are searched in no time.
+const BROKEN: [(&str, &str); 12] = [
+    ("M1", "S1"),
+    ("M2", "S1"),
+    ("M3", "S9"),
+    ("M4", "S1"),
+    ("M5", "S10"),
+    ("M6", "S1"),
+    ("M8", "S11"),
+    ("M9", "S12"),
+    ("M15", "S5"),
+    ("M17", "S14"),
+    ("M18", "S1"),
+    ("M54", "S9"),
+];
+
+fn mutated(mutant: &str) -> Closed<6> {
+    let mutant = by_id(mutant).unwrap();
+    Closed::new(mutant.rules, mutant.bounds)
+}
+
+#[test]
+fn counterexamples_are_as_short_as_stateright_finds_them() {
+    for (mutant, id) in BROKEN {
+        let model = mutated(mutant).only(id);
+        let (shortest, _) = search(&model);
+        println!("{mutant} {id}: {shortest:?}");
+        assert!(shortest.is_some(), "{mutant} does not break {id}");
+        assert_eq!(shortest, shortest_by_stateright(model, id), "{mutant} {id}");
+    }
+}
+
+/// Stateright 0.31 replaces a discovery by every later violation of the same property, and goes on until all properties
+/// have one: with many properties the path to any of them need not be a shortest. That is why a mutant is run once for each
+/// property.
+#[test]
+fn with_many_properties_stateright_finds_none_shorter() {
+    for (mutant, id) in [("M1", "S1"), ("M4", "S1"), ("M8", "S11"), ("M18", "S1")] {
+        let (shortest, _) = search(&mutated(mutant).only(id));
+        let found = shortest_by_stateright(mutated(mutant), id);
+        println!("{mutant} {id}: shortest {shortest:?}, among many {found:?}");
+        assert!(found >= shortest, "{mutant} {id}: {found:?} is shorter than {shortest:?}");
+    }
+}
+
+#[test]
+fn both_searches_see_the_same_number_of_states() {
+    for bounds in [Bounds::of(1, 1).gossiping(), Bounds::of(1, 1).reading(1), Bounds::of(2, 1)] {
+        let model = || Closed::<6>::new(Rules::adopted(), bounds).only("S1");
+        let (violation, states) = search(&model());
+        let checker = model().checker().threads(1).spawn_bfs().join();
+        println!("{bounds}: {states} states");
+        assert_eq!(violation, None);
+        assert_eq!(states, checker.unique_state_count(), "{bounds}");
+    }
+}
