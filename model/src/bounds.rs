@@ -42,8 +42,7 @@ pub struct Bounds {
     /// enables nothing that the same run without it lacks, until the truncation that raises the fence as well.
     pub late_fences: Switch,
     /// Whether a writer may wait before it takes an LSN. Off, it takes all it may at once: a record that is never sent is as
-    /// good as one that is not allocated, and nothing asks for a smaller allocation. Exact for safety; for convergence as
-    /// long as no older writer can spoil a newer one's quorum, which under the adopted rules none can.
+    /// good as one that is not allocated, and nothing asks for a smaller allocation.
     pub idle_writers: Switch,
     /// Whether what no later step can read is forgotten.
     pub forgetting: Switch,

@@ -223,14 +223,6 @@ impl<L: LogSet, const N: usize> Instance<L, N> {
         }
     }
 
-    /// Whether a reply that says that `segment`'s chain reaches `scl`, or that it is at this instance's epoch, would tell this
-    /// open writer nothing.
-    pub(crate) fn knows_chain(&self, segment: SegmentId, scl: Lsn) -> bool {
-        let Phase::Open(writer) = &self.phase else { return false };
-        let known = |lsn: Lsn| lsn <= writer.vdl || writer.quorum.credits(segment, lsn);
-        writer.reads.in_flight().is_none() && (writer.vdl.next().0..=scl.0).all(|lsn| known(Lsn(lsn)))
-    }
-
     /// How what this instance knows of copy `a` compares with what it knows of copy `b`; equal if the two could be swapped.
     #[must_use]
     pub fn compare_columns(&self, a: usize, b: usize) -> Ordering {

@@ -21,7 +21,7 @@ use crate::instance::{self, Instance, Phase};
 use crate::logset::{Bits, LogSet, RangeList};
 use crate::metadata::{Change, Metadata};
 use crate::recovery::Decision;
-use crate::rules::{Admission, Rules};
+use crate::rules::Rules;
 use crate::segment::{self, Reply, Segment};
 use crate::types::{Epoch, Lsn, SegmentId};
 use std::cmp::Ordering;
@@ -368,9 +368,6 @@ impl<const N: usize> World<N> {
     /// A cheap test that spares the copy of a world: the delivery changes nothing at its segment, and tells its sender
     /// nothing either. One that would append an entry equal to one that waits for its sync is made after that sync.
     fn is_ignored(&self, rules: &Rules, action: Action) -> bool {
-        if self.is_plainly_ignored(rules, action) {
-            return true;
-        }
         let Some((segment, event)) = self.request(action) else { return false };
         let state = &self.segments[segment.index()];
         let mut copy = state.clone();
@@ -381,26 +378,6 @@ impl<const N: usize> World<N> {
         let repeats = || (1..unsynced.len()).any(|i| unsynced[..i].contains(&unsynced[i]));
         repeats()
             || effects.iter().all(|e| matches!(e, segment::Effect::Reply(Reply::Refused { .. }))) && copy == *state
-    }
-
-    /// The most common of these, told without a step: the segment refuses the sender's epoch, or has long done what is asked
-    /// and the sender knows. `after` would find the same, later.
-    fn is_plainly_ignored(&self, rules: &Rules, action: Action) -> bool {
-        let (Action::Write { instance, segment, .. } | Action::Truncate { instance, segment }) = action else {
-            return false;
-        };
-        let Some(sender) = self.instance(instance) else { return true };
-        let state = &self.segments[segment.index()];
-        let image = state.image();
-        let refused = match action {
-            Action::Write { .. } => matches!(rules.admits(sender.ve(), image), Admission::Refuse(_)),
-            _ => sender.ve() < image.fenced,
-        };
-        let done = match action {
-            Action::Write { lsn, .. } => image.held.contains(lsn),
-            _ => image.trunc_ve == sender.ve(),
-        };
-        refused || (done && state.unsynced().is_empty() && sender.knows_chain(segment, image.scl(rules)))
     }
 
     /// The event in which an instance's request reaches a segment; none if the action is no such delivery.
