@@ -76,7 +76,7 @@ pub fn explore_leg(
     })
 }
 
-/// A property that no leg of the profile gives anything to say holds vacuously.
+/// Runs a mutant against what it must break; it is invalid if it survives, or if an equivalent one breaks something.
 #[must_use]
 pub fn judge_mutant(mutant: &Mutant) -> Row {
     row("mutant", mutant.id.to_owned(), || {
