@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use sextant::gate::{self, Config, Row};
 use sextant::harness::{Config as RunConfig, Nemesis};
 use sextant::verdict::{Exit, Verdict};
-use sextant_model::profiles::{PROFILES, Size};
+use sextant_model::profiles::{Leg, PROFILES, Profile, Size};
 
 use super::model::Shown;
 use super::run::{Teller, fresh_seed};
@@ -37,12 +37,9 @@ pub fn run(args: &Args) -> io::Result<Exit> {
     let mut board = Board::default();
     let quick = args.quick;
     for profiled in &config.profiles {
-        let legs = profiled.profile.legs(profiled.size);
-        for leg in legs.iter().filter(|leg| !(quick && profiled.slow.iter().any(|slow| slow == leg.name))) {
-            let states = profiled.states[leg.name];
-            let mut shown = Shown::new(leg.name);
-            board.add(gate::explore_leg(profiled.profile, profiled.size, leg, states, &mut |at| shown.show(at)))?;
-        }
+        let left_out = |leg: &Leg| quick && profiled.slow.iter().any(|slow| slow == leg.name);
+        let legs = profiled.profile.legs(profiled.size).iter().filter(|leg| !left_out(leg));
+        board.explore(profiled.profile, profiled.size, legs.map(|leg| (leg, profiled.states[leg.name])))?;
     }
     for mutant in &config.mutants {
         if !(quick && config.slow_mutants.iter().any(|slow| slow.id == mutant.id)) {
@@ -73,10 +70,7 @@ pub fn everything(quick: bool) -> io::Result<Exit> {
     let mut board = Board::default();
     for profile in PROFILES {
         let legs = if quick { &profile.quick[..1] } else { profile.quick };
-        for leg in legs {
-            let mut shown = Shown::new(leg.name);
-            board.add(gate::explore_leg(profile, Size::Quick, leg, leg.states, &mut |at| shown.show(at)))?;
-        }
+        board.explore(profile, Size::Quick, legs.iter().map(|leg| (leg, leg.states)))?;
     }
     let seconds = if quick { 8 } else { 20 };
     board.run_cluster(RunConfig::new(seconds, fresh_seed(), Nemesis::all()))?;
@@ -100,6 +94,28 @@ impl Board {
         }
         self.rows.push(row);
         Ok(())
+    }
+
+    /// Explores legs of a profile, each with its pinned count. Only where none was left out on request is it asked whether
+    /// they gave every property something to say.
+    fn explore<'a>(
+        &mut self,
+        profile: &Profile,
+        size: Size,
+        legs: impl Iterator<Item = (&'a Leg, usize)>,
+    ) -> io::Result<()> {
+        let mut vacuous = Vec::new();
+        for (leg, states) in legs {
+            let mut shown = Shown::new(leg.name);
+            let (row, silent) = gate::explore_leg(profile, size, leg, states, &mut |at| shown.show(at));
+            drop(shown);
+            self.add(row)?;
+            vacuous.push(silent);
+        }
+        if vacuous.len() < profile.legs(size).len() {
+            return Ok(());
+        }
+        gate::judge_vacuity(profile, size, &vacuous).map_or(Ok(()), |row| self.add(row))
     }
 
     /// Runs a cluster and judges its history from the file once more, as anybody could.

@@ -54,6 +54,7 @@ fn row(group: &'static str, name: String, judge: impl FnOnce() -> Result<(Exit, 
 }
 
 /// Explores one leg under the adopted rules. It is invalid if a property is violated, or if its count is not `states`.
+/// Beside its row, the properties that no state of it gave anything to say.
 #[must_use]
 pub fn explore_leg(
     profile: &Profile,
@@ -61,11 +62,13 @@ pub fn explore_leg(
     leg: &Leg,
     states: usize,
     progress: &mut dyn FnMut(explore::Progress),
-) -> Row {
-    row("model", format!("{} {} {}", profile.name, size.name(), leg.name), || {
+) -> (Row, Vec<&'static str>) {
+    let mut vacuous = Vec::new();
+    let row = row("model", format!("{} {} {}", profile.name, size.name(), leg.name), || {
         let model = Core::new(Rules::adopted(), leg.bounds);
         let explored = explore::explore(&model, Engine::Bfs, all_cores(), progress).map_err(|f| f.to_string())?;
         let found = explored.unique_states;
+        vacuous = explored.vacuous;
         Ok(match explored.counterexample {
             Some(c) => (Exit::Invalid, format!("{} violated in {} actions: {}", c.property, c.trace.len(), c.fact)),
             None if found != states => {
@@ -73,7 +76,19 @@ pub fn explore_leg(
             }
             None => (Exit::Valid, format!("{found} states, {}", leg.bounds)),
         })
-    })
+    });
+    (row, vacuous)
+}
+
+/// A property that no leg of a profile gave anything to say holds vacuously, and that is unknown, not valid. `by_leg` are the
+/// properties that each leg left without a word.
+#[must_use]
+pub fn judge_vacuity(profile: &Profile, size: Size, by_leg: &[Vec<&'static str>]) -> Option<Row> {
+    let (first, others) = by_leg.split_first()?;
+    let silent: Vec<&str> = first.iter().copied().filter(|name| others.iter().all(|leg| leg.contains(name))).collect();
+    let detail = format!("no state makes these say anything: {}", silent.join(", "));
+    let row = row("model", format!("{} {}", profile.name, size.name()), || Ok((Exit::Unknown, detail)));
+    (!silent.is_empty()).then_some(row)
 }
 
 /// Runs a mutant against what it must break; it is invalid if it survives, or if an equivalent one breaks something.
@@ -186,4 +201,20 @@ pub fn exit(rows: &[Row]) -> Exit {
 
 fn all_cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sextant_model::profiles::PROFILES;
+
+    #[test]
+    fn a_property_that_no_leg_speaks_of_is_unknown() {
+        let judge = |by_leg: &[Vec<&'static str>]| judge_vacuity(&PROFILES[0], Size::Quick, by_leg);
+        assert!(judge(&[vec!["SingleWriter"], vec!["LinearizableRead"]]).is_none());
+        assert!(judge(&[vec![]]).is_none());
+        let row = judge(&[vec!["SingleWriter", "LinearizableRead"], vec!["LinearizableRead"]]).unwrap();
+        assert_eq!(row.exit, Exit::Unknown);
+        assert!(row.detail.ends_with(": LinearizableRead"), "{}", row.detail);
+    }
 }
