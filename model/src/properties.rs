@@ -7,7 +7,7 @@
 //! | S4 NoResurrection | what an opened recovery annulled, no later one keeps | M10–M12 |
 //! | S5 LSNUnique | no LSN is allocated twice | M14, M15 |
 //! | S5b RangeCovers | no record of an older epoch lies above a truncation range | M14, M16 |
-//! | S7 RecoveryIdempotent | epochs increase, and a later recovery keeps what an opened one kept | M13, M54 |
+//! | S7 RecoveryIdempotent | epochs increase, and a later recovery keeps what an opened one kept | no mutant names it yet |
 //! | S9 SingleWriter | no record that an open epoch does not keep becomes quorate for an older writer | M3, M4, M54 |
 //! | S10 EpochMonotoneDurable | a member's epochs never decrease, restarts included | M5, M18 |
 //! | S11 RejectNotAck | nothing is acknowledged that the segment lacks | M8 |
@@ -17,7 +17,7 @@
 //! | S15 GossipNoInvent | segments hold only allocated records, and none that the epoch they serve annulled | M10 |
 //! | S16 GossipMonotone | gossip lowers no SCL and removes no live record | none yet: see below |
 //! | S33 LinearizableRead | a read answers at or above every commit acknowledged before it | M4, M56–M58 |
-//! | L1–L4 | the fault-free suffix ends converged | M61 (L2), M16 with a limit of one (L1), … |
+//! | L1–L4 | the fault-free suffix ends converged | M61 (L2); L1, L3 and L4 have no mutant of their own yet |
 //!
 //! S16 is broken by no mutant of this core: gossip here only appends. It guards the mutants of repair by copying, which the
 //! membership profile brings. S2, S6, S8 and S17 to S32 speak of groups, mini-transactions, pages and members, which this
