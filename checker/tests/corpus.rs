@@ -35,10 +35,10 @@ fn every_folder_is_its_verdict() {
         assert_eq!(files.len(), count, "{folder}: a file was added or lost");
         for file in files {
             let history = History::read(&file).unwrap();
-            judge(&file, &history, &CasRegister, expected);
-            let plain = history.operations().iter().all(|operation| Register.supports(&operation.call));
+            judge(&file, &history, &CasRegister::default(), expected);
+            let plain = history.operations().iter().all(|operation| Register::default().supports(&operation.call));
             if plain {
-                judge(&file, &history, &Register, expected);
+                judge(&file, &history, &Register::default(), expected);
             }
         }
     }

@@ -8,7 +8,8 @@ use serde::de::IgnoredAny;
 use serde_json::error::Category;
 
 use crate::error::{Error, Fault};
-use crate::event::{Event, Header, Line};
+use crate::event::Event;
+use crate::line::{Header, Line};
 use crate::pairing::Pairing;
 
 /// Streams the events of a file, each with the number of its operation in order of invocation. After the first error
@@ -114,7 +115,7 @@ impl<R: BufRead> Reader<R> {
             };
             self.error(fault, Some(error.column()))
         })?;
-        let event = Event::from_line(line).map_err(|reason| self.error(Fault::Malformed(reason), None))?;
+        let event = line.into_event().map_err(|reason| self.error(Fault::Malformed(reason), None))?;
         Ok(Parsed::Event(event))
     }
 

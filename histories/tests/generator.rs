@@ -52,7 +52,7 @@ fn unique_values_are_written_once() {
         .iter()
         .filter_map(|operation| match &operation.call {
             Call::Write(value) | Call::Cas { new: value, .. } => Some(value),
-            Call::Read => None,
+            _ => None,
         })
         .collect();
     let count = written.len();

@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use proptest::prelude::*;
-use sextant_histories::{Call, Error, Event, Fault, History, Kind, Outcome, Reader, Reply, Value};
+use sextant_histories::{
+    Call, Error, Event, Fault, History, Key, Kind, Micro, MicroKind, Outcome, Reader, Reply, Value,
+};
 
 const INVOKE: &str = r#"{"process":0,"type":"invoke","f":"write","key":"x","value":1,"time":1}"#;
 const OK: &str = r#"{"process":0,"type":"ok","f":"write","key":"x","value":1,"time":2}"#;
@@ -36,10 +38,10 @@ fn refuses_by_line_column_and_reason() {
             ":2:27: unknown variant `begin`, expected one of `invoke`, `ok`, `fail`, `info`",
         ),
         (
-            r#"{"process":1,"type":"invoke","f":"append","key":"x"}"#,
-            ":2:41: unknown variant `append`, expected one of `read`, `write`, `cas`",
+            r#"{"process":1,"type":"invoke","f":"apend","key":"x"}"#,
+            ":2:40: unknown variant `apend`, expected one of `read`, `write`, `cas`, `append`, `add`, `remove`, `contains`, \
+             `enqueue`, `dequeue`, `push`, `pop`, `insert`, `pop-min`, `acquire`, `release`, `txn`",
         ),
-        (r#"{"process":1,"type":"invoke","f":"read"}"#, ":2:40: missing field `key`"),
         (r#"{"type":"invoke","f":"read","key":"x"}"#, ":2:38: missing field `process`"),
         (r#"{"process":1,"type":"invoke","f":"write","key":"x"}"#, ":2: missing field `value`"),
         (
@@ -48,11 +50,28 @@ fn refuses_by_line_column_and_reason() {
         ),
         (
             r#"{"process":1,"type":"invoke","f":"cas","key":"x","value":[1]}"#,
-            ":2:60: invalid length 1, expected the pair [old,new]",
+            ":2: the value of a cas is the pair [old,new]",
         ),
         (
-            r#"{"process":1,"type":"invoke","f":"write","key":"x","value":[1,2]}"#,
-            ":2: a write has one value, not a pair",
+            r#"{"process":1,"type":"invoke","f":"contains","key":"x","value":1,"result":true}"#,
+            ":2: `result` belongs to an ok",
+        ),
+        (
+            r#"{"process":1,"type":"ok","f":"contains","key":"x","value":1}"#,
+            ":2: missing field `result`: true or false",
+        ),
+        (
+            r#"{"process":1,"type":"ok","f":"contains","key":"x","value":1,"result":1}"#,
+            ":2: `result` does not answer a contains",
+        ),
+        (r#"{"process":1,"type":"invoke","f":"acquire","value":1}"#, ":2: `acquire` has no value"),
+        (
+            r#"{"process":1,"type":"invoke","f":"txn","value":[["x",1,2]]}"#,
+            ":2: unknown step \"x\" of a transaction: use r, w or append",
+        ),
+        (
+            r#"{"process":1,"type":"invoke","f":"txn","value":[["r",[],2]]}"#,
+            ":2: the key of a step is an integer or a string",
         ),
         (
             r#"{"process":1,"type":"invoke","f":"read","key":"x","value":1}"#,
@@ -64,7 +83,7 @@ fn refuses_by_line_column_and_reason() {
         ),
         (
             r#"{"process":1,"type":"invoke","f":"write","key":"x","value":1.5}"#,
-            ":2:62: invalid type: floating point `1.5`, expected null, an integer, a string or a pair of these",
+            ":2:62: invalid type: floating point `1.5`, expected null, true, false, an integer, a string or a list",
         ),
         (
             r#"{"process":1,"type":"invoke","f":"write","key":"x","value":18446744073709551615}"#,
@@ -72,7 +91,7 @@ fn refuses_by_line_column_and_reason() {
         ),
         (
             r#"{"process":0,"type":"ok","f":"write","key":"x","value":1,"applid":false}"#,
-            ":2:65: unknown field `applid`, expected one of `process`, `type`, `f`, `key`, `value`, `applied`, `time`",
+            ":2:65: unknown field `applid`, expected one of `process`, `type`, `f`, `key`, `value`, `applied`, `result`, `time`",
         ),
         (
             r#"{"process":0,"type":"ok","f":"write","key":"x","value":1,"applied":false}"#,
@@ -221,7 +240,32 @@ fn the_stream_ends_after_the_first_error() {
 }
 
 fn value() -> impl Strategy<Value = Value> {
-    prop_oneof![Just(Value::Null), any::<i64>().prop_map(Value::Int), ".*".prop_map(|text| Value::from(text.as_str()))]
+    let scalar = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::Bool),
+        any::<i64>().prop_map(Value::Int),
+        ".*".prop_map(|text| Value::from(text.as_str())),
+    ];
+    scalar.prop_recursive(2, 8, 4, |inner| {
+        proptest::collection::vec(inner, 0..4).prop_map(|values| values.into_iter().collect())
+    })
+}
+
+fn key() -> impl Strategy<Value = Key> {
+    prop_oneof![Just(Key::None), any::<i64>().prop_map(Key::Int), ".*".prop_map(|text| Key::from(text.as_str())),]
+}
+
+/// The steps of a transaction, and what its reads may have seen.
+fn steps() -> impl Strategy<Value = (Call, Reply)> {
+    let kind = prop_oneof![Just(MicroKind::Read), Just(MicroKind::Write), Just(MicroKind::Append)];
+    proptest::collection::vec((kind, key(), value()), 0..5).prop_map(|steps| {
+        let seen: Vec<Micro> = steps.into_iter().map(|(kind, key, value)| Micro { kind, key, value }).collect();
+        let blank = |step: &Micro| match step.kind {
+            MicroKind::Read => Micro { value: Value::Null, ..step.clone() },
+            MicroKind::Write | MicroKind::Append => step.clone(),
+        };
+        (Call::Txn(seen.iter().map(blank).collect()), Reply::Txn(seen.into()))
+    })
 }
 
 fn call_and_reply() -> impl Strategy<Value = (Call, Reply)> {
@@ -230,17 +274,27 @@ fn call_and_reply() -> impl Strategy<Value = (Call, Reply)> {
         value().prop_map(|new| (Call::Write(new), Reply::Written)),
         (value(), value()).prop_map(|(old, new)| (Call::Cas { old, new }, Reply::Swapped)),
         (value(), value()).prop_map(|(old, new)| (Call::Cas { old, new }, Reply::Differed)),
+        value().prop_map(|value| (Call::Append(value), Reply::Done)),
+        value().prop_map(|value| (Call::Add(value), Reply::Done)),
+        (value(), value()).prop_map(|(value, result)| (Call::Remove(value), Reply::Returned(result))),
+        (value(), any::<bool>()).prop_map(|(value, has)| (Call::Contains(value), Reply::Returned(has.into()))),
+        value().prop_map(|value| (Call::Enqueue(value), Reply::Done)),
+        value().prop_map(|value| (Call::Dequeue, Reply::Returned(value))),
+        value().prop_map(|value| (Call::Push(value), Reply::Done)),
+        value().prop_map(|value| (Call::Pop, Reply::Returned(value))),
+        value().prop_map(|value| (Call::Insert(value), Reply::Done)),
+        value().prop_map(|value| (Call::PopMin, Reply::Returned(value))),
+        Just((Call::Acquire, Reply::Done)),
+        Just((Call::Release, Reply::Done)),
+        (".+", value(), value())
+            .prop_map(|(name, value, result)| (Call::Other(name.as_str().into(), value), Reply::Returned(result))),
+        steps(),
     ]
 }
 
 proptest! {
     #[test]
-    fn what_is_written_is_read((call, reply) in call_and_reply(), key in value(), process: u64, time: Option<u64>) {
-        let key = match key {
-            Value::Int(key) => key.into(),
-            Value::Str(key) => (&*key).into(),
-            Value::Null => "null".into(),
-        };
+    fn what_is_written_is_read((call, reply) in call_and_reply(), key in key(), process: u64, time: Option<u64>) {
         let invoke = Event { process, kind: Kind::Invoke, call, key, time };
         let end = Event { kind: Kind::Ok(reply), ..invoke.clone() };
         let text = format!("{}\n{}\n", invoke.to_line().unwrap(), end.to_line().unwrap());

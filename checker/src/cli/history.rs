@@ -71,8 +71,8 @@ impl Check {
             }
         };
         match self.model {
-            ModelName::Register => self.judge_by(file, &history, &Register),
-            ModelName::CasRegister => self.judge_by(file, &history, &CasRegister),
+            ModelName::Register => self.judge_by(file, &history, &Register::default()),
+            ModelName::CasRegister => self.judge_by(file, &history, &CasRegister::default()),
         }
     }
 

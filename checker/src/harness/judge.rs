@@ -38,7 +38,7 @@ const OPERATIONS_PER_SECOND: u64 = 10;
 const SHOWN: usize = 6;
 
 pub(crate) fn judge(history: &History, circumstances: &Circumstances<'_>) -> Judgement {
-    let report = check(history, &CasRegister, &Limits::default());
+    let report = check(history, &CasRegister::default(), &Limits::default());
     let mut judgement = of_history(history, &report);
     if judgement.verdict != Verdict::Invalid {
         judgement.reasons.extend(shortcomings(circumstances));
@@ -57,7 +57,7 @@ fn of_history(history: &History, report: &Report) -> Judgement {
         Finding::Unknown(_) => {}
         // The checker's word is not enough: its linearization is replayed by a verifier that knows none of its tricks.
         Finding::Valid(order) => {
-            if let Err(reason) = verify(history, &CasRegister, order) {
+            if let Err(reason) = verify(history, &CasRegister::default(), order) {
                 reasons.push(format!("the checker's own linearization does not replay: {reason}"));
             }
         }

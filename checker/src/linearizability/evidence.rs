@@ -95,7 +95,7 @@ fn claims(operation: &Operation) -> Option<&Value> {
     match (&operation.call, operation.reply()) {
         (Call::Read, Some(Reply::Read(value))) => Some(value),
         (Call::Cas { old, .. }, Some(Reply::Swapped)) => Some(old),
-        (Call::Read | Call::Write(_) | Call::Cas { .. }, _) => None,
+        _ => None,
     }
 }
 
@@ -104,7 +104,7 @@ fn writers(partition: &Partition<'_>, value: &Value, end: usize) -> Vec<usize> {
     let writes = |operation: &Operation| match &operation.call {
         Call::Write(new) => new == value,
         Call::Cas { new, .. } => new == value && operation.reply() != Some(&Reply::Differed),
-        Call::Read => false,
+        _ => false,
     };
     let writers = partition.operations.iter().rev();
     writers
@@ -152,7 +152,7 @@ fn is_dead<M: Model>(partition: &Partition<'_>, model: &M, events: usize, budget
     let known: Vec<(usize, Operation)> =
         known.filter_map(|(number, operation)| Some((*number, operation.as_of(events)?))).collect();
     let known: Vec<(usize, &Operation)> = known.iter().map(|(number, operation)| (*number, operation)).collect();
-    let candidates = prune(&known, model.pruning());
+    let candidates = prune(&known, &model.family());
     match search_key(&candidates, model, &mut Automaton::new(model), budget) {
         Found::Order(_) => Some(false),
         Found::Violation(_) => Some(true),

@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 use sextant_histories::{History, Key, Operation};
 
 pub use evidence::{Evidence, Prefix};
-pub use model::{CasRegister, Model, Pruning, Register};
+pub use model::{CasRegister, Family, Model, Register};
 pub use verify::verify;
 
 use crate::verdict::Verdict;
@@ -157,7 +157,7 @@ impl fmt::Display for Progress {
 /// Judges `history` by `model` within `limits`.
 pub fn check<M: Model>(history: &History, model: &M, limits: &Limits) -> Report {
     let start = Instant::now();
-    let partitions = partition(history);
+    let partitions = partition(history, model.keyed());
     let keys = partitions.len();
     let finding = match refuse(history, model) {
         Some(unknown) => Finding::Unknown(unknown),
@@ -166,16 +166,16 @@ pub fn check<M: Model>(history: &History, model: &M, limits: &Limits) -> Report 
     Report { operations: history.operations().len(), keys, elapsed: start.elapsed(), finding }
 }
 
-/// The operations of one key with their numbers in the history.
+/// The operations of one key, or of a model without keys, with their numbers in the history.
 struct Partition<'a> {
     key: &'a Key,
     operations: Vec<(usize, &'a Operation)>,
 }
 
-fn partition(history: &History) -> Vec<Partition<'_>> {
+fn partition(history: &History, keyed: bool) -> Vec<Partition<'_>> {
     let mut by_key: BTreeMap<&Key, Vec<(usize, &Operation)>> = BTreeMap::new();
     for (number, operation) in history.operations().iter().enumerate() {
-        by_key.entry(&operation.key).or_default().push((number, operation));
+        by_key.entry(if keyed { &operation.key } else { &Key::None }).or_default().push((number, operation));
     }
     let partition = |(key, operations)| Partition { key, operations };
     by_key.into_iter().map(partition).collect()
@@ -215,7 +215,7 @@ fn check_keys<M: Model>(
     let mut gave_up: Option<Progress> = None;
     partitions.sort_by_key(|partition| partition.operations.len());
     for partition in &partitions {
-        let candidates = prune(&partition.operations, model.pruning());
+        let candidates = prune(&partition.operations, &model.family());
         let mut automaton = Automaton::new(model);
         match search_key(&candidates, model, &mut automaton, budget) {
             Found::Order(order) => linearizations.push(Linearization {

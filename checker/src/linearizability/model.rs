@@ -6,7 +6,7 @@ use std::hash::Hash;
 use sextant_histories::{Call, Reply, Value};
 
 /// A sequential object. Implement it for a model of your own; nothing else of the checker needs to change.
-pub trait Model {
+pub trait Model: Sync {
     type State: Clone + Eq + Hash + Debug;
 
     fn name(&self) -> &str;
@@ -32,28 +32,48 @@ pub trait Model {
         false
     }
 
-    /// What may be left out before the search. [`Pruning::None`] is always safe.
-    fn pruning(&self) -> Pruning {
-        Pruning::None
+    /// What the checker may know beyond [`Model::step`]. [`Family::General`] is always safe.
+    fn family(&self) -> Family {
+        Family::General
+    }
+
+    /// Whether each key is an object of its own, so that a history may be judged key by key. If not, the whole system is
+    /// one object.
+    fn keyed(&self) -> bool {
+        true
     }
 }
 
-/// What the checker knows about a model beyond [`Model::step`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pruning {
-    None,
-    /// The state is the value last installed, and read, write and cas mean what they say: the argument in `prune`
-    /// holds.
-    Register,
+/// Kinds of objects for which there are better algorithms than the general search. Each is a promise that the calls mean
+/// what their documentation in [`Call`] says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Family {
+    General,
+    /// The state is the value last installed, by write or cas, and reads return it.
+    Register {
+        initial: Value,
+    },
+    /// Starts empty; `add`, `remove`, `contains`.
+    Set,
+    /// Starts empty; first in, first out.
+    Queue,
+    /// Starts empty; last in, first out.
+    Stack,
+    /// Starts empty; the least goes out first.
+    PriorityQueue,
 }
 
 /// A register that is read and written.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Register;
+#[derive(Clone, Debug, Default)]
+pub struct Register {
+    pub initial: Value,
+}
 
 /// A register that is read, written, and compared-and-set.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct CasRegister;
+#[derive(Clone, Debug, Default)]
+pub struct CasRegister {
+    pub initial: Value,
+}
 
 impl Model for Register {
     type State = Value;
@@ -63,15 +83,15 @@ impl Model for Register {
     }
 
     fn initial(&self) -> Value {
-        Value::Null
+        self.initial.clone()
     }
 
     fn step(&self, state: &Value, call: &Call, reply: Option<&Reply>) -> Option<Value> {
-        if self.supports(call) { CasRegister.step(state, call, reply) } else { None }
+        if self.supports(call) { install(state, call, reply) } else { None }
     }
 
     fn supports(&self, call: &Call) -> bool {
-        !matches!(call, Call::Cas { .. })
+        matches!(call, Call::Read | Call::Write(_))
     }
 
     fn show(&self, state: &Value) -> String {
@@ -79,11 +99,11 @@ impl Model for Register {
     }
 
     fn only_observes(&self, call: &Call, reply: &Reply) -> bool {
-        CasRegister.only_observes(call, reply)
+        observes(call, reply)
     }
 
-    fn pruning(&self) -> Pruning {
-        Pruning::Register
+    fn family(&self) -> Family {
+        Family::Register { initial: self.initial.clone() }
     }
 }
 
@@ -95,23 +115,15 @@ impl Model for CasRegister {
     }
 
     fn initial(&self) -> Value {
-        Value::Null
+        self.initial.clone()
     }
 
     fn step(&self, state: &Value, call: &Call, reply: Option<&Reply>) -> Option<Value> {
-        match (call, reply) {
-            (Call::Read, None) => Some(state.clone()),
-            (Call::Read, Some(Reply::Read(seen))) => (seen == state).then(|| state.clone()),
-            (Call::Write(value), None | Some(Reply::Written)) => Some(value.clone()),
-            (Call::Cas { old, new }, None) => Some(if state == old { new.clone() } else { state.clone() }),
-            (Call::Cas { old, new }, Some(Reply::Swapped)) => (state == old).then(|| new.clone()),
-            (Call::Cas { old, .. }, Some(Reply::Differed)) => (state != old).then(|| state.clone()),
-            (Call::Read | Call::Write(_) | Call::Cas { .. }, Some(_)) => None,
-        }
+        install(state, call, reply)
     }
 
-    fn supports(&self, _call: &Call) -> bool {
-        true
+    fn supports(&self, call: &Call) -> bool {
+        matches!(call, Call::Read | Call::Write(_) | Call::Cas { .. })
     }
 
     fn show(&self, state: &Value) -> String {
@@ -119,14 +131,30 @@ impl Model for CasRegister {
     }
 
     fn only_observes(&self, call: &Call, reply: &Reply) -> bool {
-        match (call, reply) {
-            (Call::Cas { old, new }, Reply::Swapped) => old == new,
-            (_, Reply::Read(_) | Reply::Differed) => true,
-            (_, Reply::Written | Reply::Swapped) => false,
-        }
+        observes(call, reply)
     }
 
-    fn pruning(&self) -> Pruning {
-        Pruning::Register
+    fn family(&self) -> Family {
+        Family::Register { initial: self.initial.clone() }
+    }
+}
+
+fn install(state: &Value, call: &Call, reply: Option<&Reply>) -> Option<Value> {
+    match (call, reply) {
+        (Call::Read, None) => Some(state.clone()),
+        (Call::Read, Some(Reply::Read(seen))) => (seen == state).then(|| state.clone()),
+        (Call::Write(value), None | Some(Reply::Written)) => Some(value.clone()),
+        (Call::Cas { old, new }, None) => Some(if state == old { new.clone() } else { state.clone() }),
+        (Call::Cas { old, new }, Some(Reply::Swapped)) => (state == old).then(|| new.clone()),
+        (Call::Cas { old, .. }, Some(Reply::Differed)) => (state != old).then(|| state.clone()),
+        _ => None,
+    }
+}
+
+fn observes(call: &Call, reply: &Reply) -> bool {
+    match (call, reply) {
+        (Call::Cas { old, new }, Reply::Swapped) => old == new,
+        (_, Reply::Read(_) | Reply::Differed) => true,
+        _ => false,
     }
 }

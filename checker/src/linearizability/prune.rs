@@ -2,7 +2,7 @@
 //!
 //! *Any model.* An operation that failed has no effect and claims nothing: out.
 //!
-//! *Registers* ([`Pruning::Register`]). An indeterminate operation may take effect at any moment after its invocation or
+//! *Registers* ([`Family::Register`]). An indeterminate operation may take effect at any moment after its invocation or
 //! never; each one kept can double the search. Write `H` for the history of one key, `w` for an indeterminate operation
 //! that installs `v` (a write of `v`, or a cas to `v`).
 //!
@@ -30,7 +30,7 @@ use std::collections::HashMap;
 
 use sextant_histories::{Call, Operation, Outcome, Reply, Value};
 
-use super::model::Pruning;
+use super::model::Family;
 
 /// An operation that the search has to place.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,16 +48,16 @@ pub(super) struct Candidate {
 }
 
 /// The candidates among `operations` of one key, given with their numbers, in order of invocation.
-pub(super) fn prune(operations: &[(usize, &Operation)], pruning: Pruning) -> Vec<Candidate> {
+pub(super) fn prune(operations: &[(usize, &Operation)], family: &Family) -> Vec<Candidate> {
     let mut candidates: Vec<Candidate> = operations
         .iter()
         .filter(|(_, operation)| operation.outcome != Outcome::Fail)
         .map(|(number, operation)| candidate(*number, operation))
         .collect();
-    if pruning == Pruning::Register {
+    if let Family::Register { initial } = family {
         candidates.retain(|candidate| candidate.reply.is_some() || installs(candidate).is_some());
         while drop_unseen(&mut candidates) {}
-        while give_ends(&mut candidates) {}
+        while give_ends(&mut candidates, initial) {}
     }
     candidates
 }
@@ -79,7 +79,7 @@ fn installs(candidate: &Candidate) -> Option<&Value> {
         (Call::Write(value), _) => Some(value),
         (Call::Cas { .. }, Some(Reply::Differed)) => None,
         (Call::Cas { old, new }, _) => (old != new).then_some(new),
-        (Call::Read, _) => None,
+        _ => None,
     }
 }
 
@@ -88,7 +88,7 @@ fn starts_from(candidate: &Candidate) -> Option<&Value> {
     match (&candidate.call, &candidate.reply) {
         (Call::Read, Some(Reply::Read(value))) => Some(value),
         (Call::Cas { old, .. }, Some(Reply::Swapped) | None) => Some(old),
-        (Call::Read | Call::Write(_) | Call::Cas { .. }, _) => None,
+        _ => None,
     }
 }
 
@@ -133,11 +133,11 @@ fn drop_unseen(candidates: &mut Vec<Candidate>) -> bool {
 }
 
 /// Rule 3, once; whether it gave any operation an end.
-fn give_ends(candidates: &mut [Candidate]) -> bool {
+fn give_ends(candidates: &mut [Candidate], initial: &Value) -> bool {
     if candidates.iter().all(|candidate| candidate.reply.is_some()) {
         return false;
     }
-    let mut installers: HashMap<Value, usize> = HashMap::from([(Value::Null, 1)]);
+    let mut installers: HashMap<Value, usize> = HashMap::from([(initial.clone(), 1)]);
     let mut seen_by: HashMap<Value, usize> = HashMap::new();
     for candidate in candidates.iter() {
         if let Some(value) = installs(candidate) {
@@ -159,7 +159,7 @@ fn give_ends(candidates: &mut [Candidate]) -> bool {
             candidate.end_is_proved = true;
             candidate.reply = Some(match candidate.call {
                 Call::Cas { .. } => Reply::Swapped,
-                Call::Read | Call::Write(_) => Reply::Written,
+                _ => Reply::Written,
             });
             given = true;
         }

@@ -21,7 +21,8 @@ pub fn verify<M: Model>(history: &History, model: &M, linearizations: &[Lineariz
         for number in order {
             let operation = history.operations().get(*number);
             let operation = operation.ok_or(format!("there is no operation {number}"))?;
-            if operation.key != *key || operation.outcome == Outcome::Fail || !placed.insert(*number) {
+            if (model.keyed() && operation.key != *key) || operation.outcome == Outcome::Fail || !placed.insert(*number)
+            {
                 return Err(format!("operation {number} does not belong there"));
             }
             latest_invocation = latest_invocation.max(operation.invoked.index);
