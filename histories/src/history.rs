@@ -119,6 +119,13 @@ impl History {
         Ok(builder.finish(None))
     }
 
+    /// A history of these operations, put in order of invocation; `events` is one more than the highest event number.
+    /// For changed copies of a history: nothing is held against anything else.
+    pub fn from_operations(mut operations: Vec<Operation>, events: usize) -> Self {
+        operations.sort_by_key(|operation| operation.invoked.index);
+        Self { about: None, operations, events }
+    }
+
     pub fn about(&self) -> Option<&str> {
         self.about.as_deref()
     }

@@ -155,7 +155,7 @@ fn is_dead<M: Model>(partition: &Partition<'_>, model: &M, events: usize, budget
     let candidates = prune(&known, &model.family());
     match search_key(&candidates, model, &mut Automaton::new(model), budget) {
         Found::Order(_) => Some(false),
-        Found::Violation(_) => Some(true),
+        Found::Violation(_) | Found::Conflict(_) => Some(true),
         Found::Stopped(..) => None,
     }
 }

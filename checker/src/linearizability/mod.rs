@@ -80,6 +80,8 @@ pub enum Unknown {
     NoClaim,
     /// An operation that the model does not have.
     Unsupported { model: String, call: String, line: usize },
+    /// Two algorithms do not agree on a key: a fault of the checker, which must not pass for a verdict.
+    Disagreement { key: Key },
     /// The search of a key gave up.
     GaveUp(Progress),
 }
@@ -133,6 +135,9 @@ impl fmt::Display for Unknown {
             Self::NoClaim => f.write_str("no operation ended in ok, so there is nothing to check"),
             Self::Unsupported { model, call, line } => {
                 write!(f, "the model {model} has no operation like `{call}` on line {line}")
+            }
+            Self::Disagreement { key } => {
+                write!(f, "two algorithms disagree on key {key}, which is a fault of the checker")
             }
             Self::GaveUp(progress) => fmt::Display::fmt(progress, f),
         }
@@ -225,6 +230,17 @@ fn check_keys<M: Model>(
             Found::Violation(dead) => {
                 let states = dead.states.iter().map(|state| automaton.show(*state)).collect();
                 let evidence = evidence::collect(history, partition, model, &candidates, &dead, states, budget);
+                return Finding::Invalid(Box::new(evidence));
+            }
+            Found::Conflict(items) => {
+                let alone: Vec<Candidate> = items.iter().map(|item| candidates[*item].clone()).collect();
+                let mut automaton = Automaton::new(model);
+                let plan = Plan::new(&alone, model, &mut automaton);
+                let Found::Violation(dead) = search(&plan, &mut automaton, budget) else {
+                    return Finding::Unknown(Unknown::Disagreement { key: partition.key.clone() });
+                };
+                let states = dead.states.iter().map(|state| automaton.show(*state)).collect();
+                let evidence = evidence::collect(history, partition, model, &alone, &dead, states, budget);
                 return Finding::Invalid(Box::new(evidence));
             }
             Found::Stopped(stop, placed) => {

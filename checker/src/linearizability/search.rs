@@ -43,6 +43,9 @@ pub(super) struct Budget {
 pub(super) enum Found {
     Order(Vec<usize>),
     Violation(Dead),
+    /// From an algorithm for one family: these candidates contradict each other, whatever the others do. Left alone with
+    /// them, the general search ends in `Violation`.
+    Conflict(Vec<usize>),
     /// With how many operations had returned by then.
     Stopped(Stop, usize),
 }

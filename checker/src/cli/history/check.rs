@@ -1,11 +1,11 @@
-//! `sextant history`: judge recorded histories.
+//! `sextant history check`: is it linearizable?
 
 use std::fmt::Write as _;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clap::{Subcommand, ValueEnum};
+use clap::ValueEnum;
 use serde::Serialize;
 use sextant::linearizability::{
     CasRegister, Evidence, Finding, Limits, Model, Prefix, Register, Report, check, verify,
@@ -13,22 +13,10 @@ use sextant::linearizability::{
 use sextant::verdict::{Exit, Verdict};
 use sextant_histories::{Call, History, Operation, Outcome, Reply};
 
-use super::output;
+use crate::cli::output;
 
 #[derive(Debug, clap::Args)]
-pub struct Args {
-    #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(Debug, Subcommand)]
-enum Command {
-    /// Are the histories linearizable?
-    Check(Check),
-}
-
-#[derive(Debug, clap::Args)]
-struct Check {
+pub struct Check {
     /// Histories in the native format, each judged by itself
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
@@ -49,15 +37,9 @@ enum ModelName {
     CasRegister,
 }
 
-pub fn run(args: &Args) -> io::Result<Exit> {
-    match &args.command {
-        Command::Check(check) => check.run(),
-    }
-}
-
 impl Check {
     /// Judges every file, whatever the others turn out to be.
-    fn run(&self) -> io::Result<Exit> {
+    pub fn run(&self) -> io::Result<Exit> {
         let exits: io::Result<Vec<Exit>> = self.files.iter().map(|file| self.judge(file)).collect();
         Ok(Exit::of_all(exits?))
     }
