@@ -3,6 +3,7 @@
 use sextant_histories::{Call, History, Key, Operation, Outcome, Reply, Value};
 
 use super::automaton::Automaton;
+use super::core::{self, Core};
 use super::model::Model;
 use super::prune::{Candidate, prune};
 use super::search::{Budget, Dead, Found};
@@ -24,6 +25,8 @@ pub struct Evidence {
     pub states: Vec<String>,
     /// How many events of the history, from its first, are already not linearizable.
     pub prefix: Prefix,
+    /// Operations that contradict each other whatever all others did.
+    pub core: Core,
     /// One sentence.
     pub reason: String,
 }
@@ -44,6 +47,9 @@ impl Prefix {
         }
     }
 }
+
+/// So many candidates are a fine start for a core, whoever chose them.
+const FEW: usize = 8;
 
 /// How many writers of the claimed value to name: one explains it, all of them are noise.
 const WRITERS: usize = 2;
@@ -68,7 +74,13 @@ pub(super) fn collect<M: Model>(
     witnesses.retain(|witness| *witness != operation);
     witnesses.sort_unstable();
     witnesses.dedup();
+    // An algorithm for one family hands over the few operations that contradict each other; the search all it has.
+    let named_few = 2 * candidates.len() < partition.operations.len() || candidates.len() <= FEW;
+    let hint: Vec<usize> =
+        if named_few { candidates.iter().map(|candidate| candidate.operation).collect() } else { vec![operation] };
+    let core = core::shrink(&partition.operations, model, &hint, end, budget);
     Evidence {
+        core,
         key: partition.key.clone(),
         operation,
         concurrent: dead.pending.iter().map(number).collect(),
@@ -151,12 +163,31 @@ fn is_dead<M: Model>(partition: &Partition<'_>, model: &M, events: usize, budget
     let known = partition.operations.iter();
     let known: Vec<(usize, Operation)> =
         known.filter_map(|(number, operation)| Some((*number, operation.as_of(events)?))).collect();
-    let known: Vec<(usize, &Operation)> = known.iter().map(|(number, operation)| (*number, operation)).collect();
-    let candidates = prune(&known, &model.family());
+    match judge(&known, model, budget) {
+        Judged::Valid(_) => Some(false),
+        Judged::Invalid => Some(true),
+        Judged::GaveUp => None,
+    }
+}
+
+/// What is known of changed operations of a key.
+#[derive(Debug)]
+pub(super) enum Judged {
+    /// With a linearization of their numbers.
+    Valid(Vec<usize>),
+    Invalid,
+    GaveUp,
+}
+
+/// Judges operations of one key, with their numbers, in order of invocation. All that looks for evidence asks here.
+pub(super) fn judge<M: Model>(operations: &[(usize, Operation)], model: &M, budget: Budget) -> Judged {
+    let operations: Vec<(usize, &Operation)> =
+        operations.iter().map(|(number, operation)| (*number, operation)).collect();
+    let candidates = prune(&operations, &model.family());
     match search_key(&candidates, model, &mut Automaton::new(model), budget) {
-        Found::Order(_) => Some(false),
-        Found::Violation(_) | Found::Conflict(_) => Some(true),
-        Found::Stopped(..) => None,
+        Found::Order(order) => Judged::Valid(order.iter().map(|item| candidates[*item].operation).collect()),
+        Found::Violation(_) | Found::Conflict(_) => Judged::Invalid,
+        Found::Stopped(..) => Judged::GaveUp,
     }
 }
 
