@@ -7,6 +7,7 @@ use super::core::{self, Core};
 use super::model::Model;
 use super::prune::{Candidate, prune};
 use super::search::{Budget, Dead, Found};
+use super::sentence::sentence;
 use super::{Partition, search_key};
 
 /// Evidence of a violation. Operations are numbers in [`History::operations`].
@@ -80,15 +81,25 @@ pub(super) fn collect<M: Model>(
         if named_few { candidates.iter().map(|candidate| candidate.operation).collect() } else { vec![operation] };
     let core = core::shrink(&partition.operations, model, &hint, end, budget);
     Evidence {
+        reason: match core.smallest {
+            true => on_key(partition, sentence(history, &partition.operations, &model.family(), &core)),
+            false => reason(history, model, operation, &writers, &states),
+        },
         core,
         key: partition.key.clone(),
         operation,
         concurrent: dead.pending.iter().map(number).collect(),
         prefix: shortest_prefix(history, partition, model, end, budget),
-        reason: reason(history, model, operation, &writers, &states),
         witnesses,
         linearized,
         states,
+    }
+}
+
+fn on_key(partition: &Partition<'_>, sentence: String) -> String {
+    match partition.key {
+        Key::None => sentence,
+        key => format!("on key {key}, {sentence}"),
     }
 }
 

@@ -14,6 +14,7 @@ mod model;
 mod plan;
 mod prune;
 mod search;
+mod sentence;
 mod verify;
 
 use std::collections::BTreeMap;
