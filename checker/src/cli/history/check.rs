@@ -11,8 +11,9 @@ use sextant::linearizability::{
     CasRegister, Evidence, Finding, Limits, Model, Prefix, Register, Report, check, verify,
 };
 use sextant::verdict::{Exit, Verdict};
-use sextant_histories::{Call, History, Operation, Outcome, Reply};
+use sextant_histories::History;
 
+use super::timeline::timeline;
 use crate::cli::output;
 
 #[derive(Debug, clap::Args)]
@@ -117,48 +118,22 @@ fn text(file: &Path, model: &str, history: &History, report: &Report) -> String 
     text
 }
 
-/// How many operations of a kind to list; a few are read, all of them are not.
-const LISTED: usize = 6;
-
 fn explain(text: &mut String, history: &History, evidence: &Evidence) {
-    let mut list = |role: &str, numbers: &[usize]| {
-        for number in numbers.iter().take(LISTED) {
-            let _ = write!(text, "\n  {role:<15} {}", describe(history, *number));
-        }
-        if let Some(more) = numbers.len().checked_sub(LISTED).filter(|more| *more > 0) {
-            let _ = write!(text, "\n  {role:<15} and {more} more");
-        }
+    let core = &evidence.core;
+    let count = match core.operations.len() {
+        1 => "one operation is impossible".to_owned(),
+        count => format!("{count} operations do not fit together"),
     };
-    let pending = evidence.concurrent.iter().copied();
-    let pending: Vec<usize> = pending.filter(|number| !evidence.witnesses.contains(number)).collect();
-    list("impossible", &[evidence.operation]);
-    list("because of", &evidence.witnesses);
-    list("concurrent", &pending);
+    let known = if core.smallest { "smallest core" } else { "core, not known to be smallest" };
+    let _ = write!(text, "\n  {known}: {count}, whatever the others did");
+    for row in timeline(history, &core.operations) {
+        let _ = write!(text, "\n    {row}");
+    }
     let (extent, events) = match evidence.prefix {
         Prefix::Shortest(events) => ("not linearizable from", events),
         Prefix::AtMost(events) => ("not linearizable at the latest from", events),
     };
     let _ = write!(text, "\n  {extent} line {} on", history.line(events.saturating_sub(1)));
-}
-
-fn describe(history: &History, number: usize) -> String {
-    let operation = &history.operations()[number];
-    let invoked = history.line(operation.invoked.index);
-    let lines = match operation.completed {
-        Some(completed) => format!("lines {invoked} and {}", history.line(completed.index)),
-        None => format!("line {invoked}, never completed"),
-    };
-    format!("process {:<4} {:<32} {lines}", operation.process, ended(operation))
-}
-
-fn ended(operation: &Operation) -> String {
-    match (&operation.call, &operation.outcome) {
-        (Call::Read, Outcome::Ok(Reply::Read(value))) => format!("read -> {value}"),
-        (call, Outcome::Ok(Reply::Differed)) => format!("{call} -> differed"),
-        (call, Outcome::Ok(_)) => format!("{call} -> ok"),
-        (call, Outcome::Fail) => format!("{call} -> fail"),
-        (call, Outcome::Indeterminate) => format!("{call} -> info"),
-    }
 }
 
 /// `60s`, `500ms`, `2m`, or seconds; fractions are fine.
