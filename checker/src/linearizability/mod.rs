@@ -10,6 +10,7 @@ mod automaton;
 mod bits;
 mod evidence;
 mod model;
+mod models;
 mod plan;
 mod prune;
 mod search;
@@ -22,7 +23,10 @@ use std::time::{Duration, Instant};
 use sextant_histories::{History, Key, Operation};
 
 pub use evidence::{Evidence, Prefix};
-pub use model::{CasRegister, Family, Model, Register};
+pub use model::{Family, Model};
+pub use models::{
+    AppendList, CasRegister, Chain, Counter, KeyValue, MultiRegister, Mutex, PriorityQueue, Queue, Register, Set, Stack,
+};
 pub use verify::verify;
 
 use crate::verdict::Verdict;
