@@ -40,7 +40,7 @@ pub struct Core {
 
 /// How long to look for a core, on top of the search that found the violation. Most take a few milliseconds; beyond
 /// this a tester rather has the verdict.
-const PATIENCE: Duration = Duration::from_secs(2);
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The operation as it is known when nothing is known but that it was asked for.
 pub fn weaken(operation: &Operation) -> Operation {
@@ -78,10 +78,7 @@ pub(super) fn shrink<M: Model>(
     let seed = hint.iter().filter_map(|number| scene.position(*number)).collect();
     let mut members = scene.grow(seed, end);
     scene.reduce(&mut members);
-    Core {
-        operations: members.iter().map(|position| operations[*position].0).collect(),
-        smallest: scene.smallest,
-    }
+    Core { operations: members.iter().map(|position| operations[*position].0).collect(), smallest: scene.smallest }
 }
 
 struct Scene<'a, M> {
@@ -161,9 +158,9 @@ impl<M: Model> Scene<'_, M> {
                 let fits = |other: &usize| {
                     let other = operation(other);
                     let says = other.outcome != Outcome::Fail
-                        && state.as_ref().is_some_and(|state| {
-                            self.model.step(state, &other.call, other.reply()).is_some()
-                        });
+                        && state
+                            .as_ref()
+                            .is_some_and(|state| self.model.step(state, &other.call, other.reply()).is_some());
                     says && other.invoked.index < earliest_return[place + 1]
                         && other.returned().is_none_or(|end| end > latest_invocation)
                 };

@@ -11,6 +11,7 @@ mod bits;
 mod core;
 mod evidence;
 mod model;
+mod models;
 mod plan;
 mod prune;
 mod search;
@@ -25,7 +26,10 @@ use sextant_histories::{History, Key, Operation};
 
 pub use core::{Core, weaken, weaken_others};
 pub use evidence::{Evidence, Prefix};
-pub use model::{CasRegister, Family, Model, Register};
+pub use model::{Family, Model};
+pub use models::{
+    AppendList, CasRegister, Chain, Counter, KeyValue, MultiRegister, Mutex, PriorityQueue, Queue, Register, Set, Stack,
+};
 pub use verify::verify;
 
 use crate::verdict::Verdict;

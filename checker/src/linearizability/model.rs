@@ -53,108 +53,18 @@ pub enum Family {
     Register {
         initial: Value,
     },
-    /// Starts empty; `add`, `remove`, `contains`.
+    /// A number: `add` adds, `read` returns it.
+    Counter {
+        initial: i64,
+    },
+    /// Starts empty; `add`, `remove`, `contains`, and `read`, which lists all elements.
     Set,
-    /// Starts empty; first in, first out.
+    /// Starts empty; first in, first out. Null is no element, but what an empty queue returns.
     Queue,
-    /// Starts empty; last in, first out.
+    /// Starts empty; last in, first out; null as above.
     Stack,
-    /// Starts empty; the least goes out first.
+    /// Starts empty; the least in the order of [`Value`] goes out first; null as above.
     PriorityQueue,
-}
-
-/// A register that is read and written.
-#[derive(Clone, Debug, Default)]
-pub struct Register {
-    pub initial: Value,
-}
-
-/// A register that is read, written, and compared-and-set.
-#[derive(Clone, Debug, Default)]
-pub struct CasRegister {
-    pub initial: Value,
-}
-
-impl Model for Register {
-    type State = Value;
-
-    fn name(&self) -> &str {
-        "register"
-    }
-
-    fn initial(&self) -> Value {
-        self.initial.clone()
-    }
-
-    fn step(&self, state: &Value, call: &Call, reply: Option<&Reply>) -> Option<Value> {
-        if self.supports(call) { install(state, call, reply) } else { None }
-    }
-
-    fn supports(&self, call: &Call) -> bool {
-        matches!(call, Call::Read | Call::Write(_))
-    }
-
-    fn show(&self, state: &Value) -> String {
-        state.to_string()
-    }
-
-    fn only_observes(&self, call: &Call, reply: &Reply) -> bool {
-        observes(call, reply)
-    }
-
-    fn family(&self) -> Family {
-        Family::Register { initial: self.initial.clone() }
-    }
-}
-
-impl Model for CasRegister {
-    type State = Value;
-
-    fn name(&self) -> &str {
-        "cas-register"
-    }
-
-    fn initial(&self) -> Value {
-        self.initial.clone()
-    }
-
-    fn step(&self, state: &Value, call: &Call, reply: Option<&Reply>) -> Option<Value> {
-        install(state, call, reply)
-    }
-
-    fn supports(&self, call: &Call) -> bool {
-        matches!(call, Call::Read | Call::Write(_) | Call::Cas { .. })
-    }
-
-    fn show(&self, state: &Value) -> String {
-        state.to_string()
-    }
-
-    fn only_observes(&self, call: &Call, reply: &Reply) -> bool {
-        observes(call, reply)
-    }
-
-    fn family(&self) -> Family {
-        Family::Register { initial: self.initial.clone() }
-    }
-}
-
-fn install(state: &Value, call: &Call, reply: Option<&Reply>) -> Option<Value> {
-    match (call, reply) {
-        (Call::Read, None) => Some(state.clone()),
-        (Call::Read, Some(Reply::Read(seen))) => (seen == state).then(|| state.clone()),
-        (Call::Write(value), None | Some(Reply::Written)) => Some(value.clone()),
-        (Call::Cas { old, new }, None) => Some(if state == old { new.clone() } else { state.clone() }),
-        (Call::Cas { old, new }, Some(Reply::Swapped)) => (state == old).then(|| new.clone()),
-        (Call::Cas { old, .. }, Some(Reply::Differed)) => (state != old).then(|| state.clone()),
-        _ => None,
-    }
-}
-
-fn observes(call: &Call, reply: &Reply) -> bool {
-    match (call, reply) {
-        (Call::Cas { old, new }, Reply::Swapped) => old == new,
-        (_, Reply::Read(_) | Reply::Differed) => true,
-        _ => false,
-    }
+    /// Starts unlocked; `acquire` and `release` in turns.
+    Mutex,
 }

@@ -39,7 +39,7 @@ struct Told<'a> {
 impl<'a> Told<'a> {
     /// One claims a value that nobody can have left there by then: nobody asked for it, or all failed, or were yet to come.
     fn unfounded(&self) -> Option<String> {
-        if matches!(self.family, Family::General | Family::Set) {
+        if !self.has_values() {
             return None;
         }
         let (claimant, value) = self.only_claimant()?;
@@ -62,7 +62,9 @@ impl<'a> Told<'a> {
                 maker.process,
                 self.end(maker)
             ),
-            (makers, []) => format!("{subject}, but all {} operations that would have {verb} {value} failed", makers.len()),
+            (makers, []) => {
+                format!("{subject}, but all {} operations that would have {verb} {value} failed", makers.len())
+            }
             (_, [first, ..]) => {
                 let first = *first;
                 let others = if makers.len() == 1 { "and nothing else" } else { "and nothing before" };
@@ -78,7 +80,7 @@ impl<'a> Told<'a> {
 
     /// More operations used up a value than there were of it.
     fn too_often(&self) -> Option<String> {
-        if matches!(self.family, Family::General | Family::Set) {
+        if !self.has_values() {
             return None;
         }
         let value = uses_up(self.members.first()?)?;
@@ -110,9 +112,8 @@ impl<'a> Told<'a> {
             others.copied().partition(|member| makes(member) == Some(value));
         let [other] = rest[..] else { return None };
         let between = if claims(other) == Some(value) { makes(other)? } else { leaves(other)? };
-        let settled = |maker: &&Operation| {
-            maker.outcome == Outcome::Fail || precedes(maker, other) || precedes(claimant, maker)
-        };
+        let settled =
+            |maker: &&Operation| maker.outcome == Outcome::Fail || precedes(maker, other) || precedes(claimant, maker);
         if between == value
             || !precedes(other, claimant)
             || makers.len() != self.makers(value).len()
@@ -222,7 +223,7 @@ impl<'a> Told<'a> {
 
     /// One found nothing while something was there.
     fn not_empty(&self) -> Option<String> {
-        if matches!(self.family, Family::General | Family::Register { .. } | Family::Set) {
+        if !self.has_values() || self.is_register() {
             return None;
         }
         let mut finders = self.members.iter().filter(|member| found_nothing(member));
@@ -308,6 +309,14 @@ impl<'a> Told<'a> {
         matches!(self.family, Family::Register { initial } if initial == value)
     }
 
+    /// Whether what one operation finds is what another one made.
+    fn has_values(&self) -> bool {
+        match self.family {
+            Family::Register { .. } | Family::Queue | Family::Stack | Family::PriorityQueue => true,
+            Family::General | Family::Set | Family::Counter { .. } | Family::Mutex => false,
+        }
+    }
+
     fn is_register(&self) -> bool {
         matches!(self.family, Family::Register { .. })
     }
@@ -317,8 +326,7 @@ impl<'a> Told<'a> {
             Family::Queue => "enqueued",
             Family::Stack => "pushed",
             Family::PriorityQueue => "inserted",
-            Family::Set => "added",
-            Family::Register { .. } | Family::General => "wrote",
+            _ => "wrote",
         }
     }
 
@@ -408,7 +416,9 @@ fn claims(operation: &Operation) -> Option<&Value> {
 fn uses_up(operation: &Operation) -> Option<&Value> {
     match (&operation.call, operation.reply()) {
         (Call::Cas { old, new }, Some(Reply::Swapped)) if old != new => Some(old),
-        (Call::Dequeue | Call::Pop | Call::PopMin, Some(Reply::Returned(value))) if *value != Value::Null => Some(value),
+        (Call::Dequeue | Call::Pop | Call::PopMin, Some(Reply::Returned(value))) if *value != Value::Null => {
+            Some(value)
+        }
         _ => None,
     }
 }

@@ -1,74 +1,8 @@
-//! Small models of queues, stacks and sets, and small random histories of them and of registers.
+//! Small random histories of every object, and a model that tells nothing of itself.
 
-use std::collections::{BTreeSet, VecDeque};
-
-use sextant::linearizability::{Family, Model};
+use sextant::linearizability::Model;
 use sextant_histories::generate::Rng;
 use sextant_histories::{Call, Event, History, Kind, Reply, Value};
-
-/// A collection by its family, spelt out naively.
-pub struct Naive(pub Family);
-
-impl Model for Naive {
-    type State = VecDeque<Value>;
-
-    fn name(&self) -> &str {
-        match self.0 {
-            Family::Queue => "queue",
-            Family::Stack => "stack",
-            Family::PriorityQueue => "priority-queue",
-            _ => "set",
-        }
-    }
-
-    fn initial(&self) -> Self::State {
-        VecDeque::new()
-    }
-
-    fn step(&self, state: &Self::State, call: &Call, reply: Option<&Reply>) -> Option<Self::State> {
-        let mut next = state.clone();
-        let answer = match call {
-            Call::Enqueue(value) | Call::Push(value) | Call::Insert(value) => {
-                next.push_back(value.clone());
-                Reply::Done
-            }
-            Call::Dequeue => Reply::Returned(next.pop_front().unwrap_or_default()),
-            Call::Pop => Reply::Returned(next.pop_back().unwrap_or_default()),
-            Call::PopMin => {
-                let least = next.iter().min().cloned().unwrap_or_default();
-                if let Some(place) = next.iter().position(|value| *value == least) {
-                    next.remove(place);
-                }
-                Reply::Returned(least)
-            }
-            Call::Add(value) | Call::Remove(value) | Call::Contains(value) => {
-                let mut set: BTreeSet<Value> = next.into_iter().collect();
-                let answer = match call {
-                    Call::Add(_) => set.insert(value.clone()),
-                    Call::Remove(_) => set.remove(value),
-                    _ => set.contains(value),
-                };
-                next = set.into_iter().collect();
-                Reply::Returned(answer.into())
-            }
-            _ => return None,
-        };
-        reply.is_none_or(|reply| *reply == answer).then_some(next)
-    }
-
-    fn supports(&self, call: &Call) -> bool {
-        match self.0 {
-            Family::Queue => matches!(call, Call::Enqueue(_) | Call::Dequeue),
-            Family::Stack => matches!(call, Call::Push(_) | Call::Pop),
-            Family::PriorityQueue => matches!(call, Call::Insert(_) | Call::PopMin),
-            _ => matches!(call, Call::Add(_) | Call::Remove(_) | Call::Contains(_)),
-        }
-    }
-
-    fn family(&self) -> Family {
-        self.0.clone()
-    }
-}
 
 /// A model that keeps to itself what it is, so that nothing is pruned and no special algorithm applies.
 pub struct Blunt<'a, M>(pub &'a M);
@@ -94,7 +28,7 @@ impl<M: Model> Model for Blunt<'_, M> {
 }
 
 /// A history of `calls` with replies that are drawn, not computed: `reply` gives one that answers the call.
-pub fn random(
+fn random(
     rng: &mut Rng,
     events: usize,
     call: impl Fn(&mut Rng) -> Call,
@@ -130,49 +64,67 @@ pub fn random(
     History::from_events(made).unwrap()
 }
 
-pub fn small(rng: &mut Rng) -> Value {
-    Value::Int(rng.below(3) as i64 + 1)
+/// A random history of the object with this name. Values recur, replies are drawn.
+pub fn of(name: &str, rng: &mut Rng, events: usize) -> History {
+    random(rng, events, |rng| call(name, rng), |rng, call| reply(name, rng, call))
 }
 
-/// A random history of a collection. Elements recur.
-pub fn collection(rng: &mut Rng, events: usize, family: &Family) -> History {
-    let family = family.clone();
-    let call = move |rng: &mut Rng| {
-        let puts = rng.below(2) == 0;
-        match family {
-            Family::Queue if puts => Call::Enqueue(small(rng)),
-            Family::Queue => Call::Dequeue,
-            Family::Stack if puts => Call::Push(small(rng)),
-            Family::Stack => Call::Pop,
-            Family::PriorityQueue if puts => Call::Insert(small(rng)),
-            Family::PriorityQueue => Call::PopMin,
-            _ if puts => Call::Add(small(rng)),
-            _ if rng.below(2) == 0 => Call::Remove(small(rng)),
-            _ => Call::Contains(small(rng)),
+fn call(name: &str, rng: &mut Rng) -> Call {
+    let first = rng.below(2) == 0;
+    match name {
+        "register" if first => Call::Read,
+        "register" => Call::Write(value(rng)),
+        "cas-register" => match rng.below(3) {
+            0 => Call::Read,
+            1 => Call::Write(value(rng)),
+            _ => Call::Cas { old: value(rng), new: value(rng) },
+        },
+        "queue" if first => Call::Enqueue(small(rng)),
+        "queue" => Call::Dequeue,
+        "stack" if first => Call::Push(small(rng)),
+        "stack" => Call::Pop,
+        "priority-queue" if first => Call::Insert(small(rng)),
+        "priority-queue" => Call::PopMin,
+        "set" => match rng.below(7) {
+            0 => Call::Read,
+            1 | 2 => Call::Contains(small(rng)),
+            3 | 4 => Call::Remove(small(rng)),
+            _ => Call::Add(small(rng)),
+        },
+        "counter" if first => Call::Read,
+        "counter" => Call::Add(small(rng)),
+        "mutex" if first => Call::Acquire,
+        "mutex" => Call::Release,
+        "append-list" if first => Call::Read,
+        "append-list" => Call::Append(small(rng)),
+        other => panic!("{other}"),
+    }
+}
+
+fn reply(name: &str, rng: &mut Rng, call: &Call) -> Reply {
+    match call {
+        Call::Read if name == "counter" => Reply::Read(Value::Int(rng.below(5) as i64)),
+        Call::Read if name == "set" => Reply::Read((1..=3).filter(|_| rng.below(3) == 0).map(Value::Int).collect()),
+        Call::Read if name == "append-list" => {
+            let length = rng.below(3);
+            Reply::Read((0..length).map(|_| small(rng)).collect())
         }
-    };
-    let reply = |rng: &mut Rng, call: &Call| match call {
-        Call::Dequeue | Call::Pop | Call::PopMin if rng.below(5) == 0 => Reply::Returned(Value::Null),
-        Call::Dequeue | Call::Pop | Call::PopMin => Reply::Returned(small(rng)),
-        Call::Add(_) | Call::Remove(_) | Call::Contains(_) => Reply::Returned((rng.below(2) == 0).into()),
-        _ => Reply::Done,
-    };
-    random(rng, events, call, reply)
-}
-
-/// A random history of a register. Values recur.
-pub fn register(rng: &mut Rng, events: usize, cas: bool) -> History {
-    let value = |rng: &mut Rng| if rng.below(6) == 0 { Value::Null } else { small(rng) };
-    let call = |rng: &mut Rng| match rng.below(if cas { 3 } else { 2 }) {
-        0 => Call::Read,
-        1 => Call::Write(value(rng)),
-        _ => Call::Cas { old: value(rng), new: value(rng) },
-    };
-    let reply = |rng: &mut Rng, call: &Call| match call {
         Call::Read => Reply::Read(value(rng)),
         Call::Write(_) => Reply::Written,
-        _ if rng.below(2) == 0 => Reply::Swapped,
-        _ => Reply::Differed,
-    };
-    random(rng, events, call, reply)
+        Call::Cas { .. } if rng.below(2) == 0 => Reply::Swapped,
+        Call::Cas { .. } => Reply::Differed,
+        Call::Dequeue | Call::Pop | Call::PopMin if rng.below(5) == 0 => Reply::Returned(Value::Null),
+        Call::Dequeue | Call::Pop | Call::PopMin => Reply::Returned(small(rng)),
+        Call::Add(_) if name == "counter" => Reply::Done,
+        Call::Add(_) | Call::Remove(_) | Call::Contains(_) => Reply::Returned((rng.below(2) == 0).into()),
+        _ => Reply::Done,
+    }
+}
+
+fn value(rng: &mut Rng) -> Value {
+    if rng.below(6) == 0 { Value::Null } else { small(rng) }
+}
+
+fn small(rng: &mut Rng) -> Value {
+    Value::Int(rng.below(3) as i64 + 1)
 }

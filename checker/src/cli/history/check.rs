@@ -5,14 +5,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clap::ValueEnum;
 use serde::Serialize;
-use sextant::linearizability::{
-    CasRegister, Evidence, Finding, Limits, Model, Prefix, Register, Report, check, verify,
-};
+use sextant::linearizability::{Evidence, Finding, Limits, Model, Prefix, Report, check, verify};
 use sextant::verdict::{Exit, Verdict};
 use sextant_histories::History;
 
+use super::model::{ModelArgs, WithModel};
 use super::timeline::timeline;
 use crate::cli::output;
 
@@ -21,9 +19,8 @@ pub struct Check {
     /// Histories in the native format, each judged by itself
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// What the keys of the system are
-    #[arg(long, value_enum)]
-    model: ModelName,
+    #[command(flatten)]
+    model: ModelArgs,
     /// How long to search one file before the verdict is unknown: 60s, 500ms, 2m, or seconds
     #[arg(long, default_value = "60s", value_parser = duration)]
     timeout: Duration,
@@ -32,10 +29,19 @@ pub struct Check {
     json: bool,
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum ModelName {
-    Register,
-    CasRegister,
+/// One file, to be judged by the model that was asked for.
+struct Judge<'a> {
+    check: &'a Check,
+    file: &'a Path,
+    history: &'a History,
+}
+
+impl WithModel for Judge<'_> {
+    type Output = io::Result<Exit>;
+
+    fn with<M: Model>(self, model: &M) -> io::Result<Exit> {
+        self.check.judge_by(self.file, self.history, model)
+    }
 }
 
 impl Check {
@@ -53,9 +59,12 @@ impl Check {
                 return Ok(Exit::Unreadable);
             }
         };
-        match self.model {
-            ModelName::Register => self.judge_by(file, &history, &Register::default()),
-            ModelName::CasRegister => self.judge_by(file, &history, &CasRegister::default()),
+        match self.model.apply(Judge { check: self, file, history: &history }) {
+            Ok(exit) => exit,
+            Err(reason) => {
+                output::error(&reason);
+                Ok(Exit::Unreadable)
+            }
         }
     }
 

@@ -1,6 +1,7 @@
 //! `sextant history`: judge recorded histories.
 
 mod check;
+mod model;
 mod timeline;
 
 use std::io;

@@ -19,8 +19,8 @@
 //! its take: what is first, last or least of the others stays so, and what was empty is empty. What remains of weakened
 //! puts is taken by members, and each weakened take takes what a member put, or nothing and can be left out.
 //!
-//! *Sets.* Elements do not see each other, so weakened operations on elements that no member names are out. On one
-//! element there are two states, so the bound of registers holds.
+//! *Sets.* Elements do not see each other, so weakened operations on elements that no member names or lists are out. On
+//! one element there are two states, so the bound of registers holds. *Mutexes* have two states too.
 //!
 //! *Any other model*: all are kept.
 
@@ -47,7 +47,7 @@ impl<'a> Shade<'a> {
         let mut shade =
             Self { family: family.clone(), by_value: HashMap::new(), takes: Vec::new(), by_call: HashMap::new() };
         for (position, (_, operation)) in operations.iter().enumerate() {
-            if let Family::General = family {
+            if has_no_values(family) {
                 shade.by_call.entry(&operation.call).or_default().push(position);
             } else if let Some(value) = names(&operation.call) {
                 shade.by_value.entry(value).or_default().push(position);
@@ -65,7 +65,7 @@ impl<'a> Shade<'a> {
             others.iter().copied().filter(|other| operations[*other].1.call == *call).collect::<Vec<usize>>()
         };
         let others = match names(call) {
-            _ if self.family == Family::General => self.by_call.get(call),
+            _ if has_no_values(&self.family) => self.by_call.get(call),
             Some(value) => self.by_value.get(value),
             None => Some(&self.takes),
         };
@@ -78,16 +78,17 @@ impl<'a> Shade<'a> {
         let own: Vec<&Operation> = own.into_iter().filter(|operation| operation.outcome != Outcome::Fail).collect();
         let kept = Kept { operations, members, counts: HashMap::new(), cast: Vec::new() };
         match self.family {
-            Family::General => self.everything(kept),
+            Family::General | Family::Counter { .. } => self.everything(kept, usize::MAX),
+            Family::Mutex => self.everything(kept, own.len() + 1),
             Family::Register { .. } => self.register(kept, &own),
             Family::Set => self.set(kept, &own),
             Family::Queue | Family::Stack | Family::PriorityQueue => self.collection(kept, &own),
         }
     }
 
-    fn everything(&self, mut kept: Kept<'_>) -> Vec<(usize, Operation)> {
+    fn everything(&self, mut kept: Kept<'_>, most: usize) -> Vec<(usize, Operation)> {
         (0..kept.operations.len()).for_each(|position| {
-            kept.keep(position, usize::MAX);
+            kept.keep(position, most);
         });
         kept.cast
     }
@@ -132,6 +133,7 @@ impl<'a> Shade<'a> {
 
     fn set(&self, mut kept: Kept<'_>, own: &[&Operation]) -> Vec<(usize, Operation)> {
         let mut named: Vec<&Value> = own.iter().filter_map(|operation| names(&operation.call)).collect();
+        named.extend(own.iter().flat_map(|operation| listed(operation)));
         named.sort_unstable();
         named.dedup();
         for position in named.iter().filter_map(|value| self.by_value.get(*value)).flatten() {
@@ -207,6 +209,18 @@ impl<'b> Kept<'b> {
     fn put(&mut self, position: usize, call: Call) {
         let (number, operation) = self.operations[position];
         self.cast.push((number, Operation { call, ..weaken(operation) }));
+    }
+}
+
+fn has_no_values(family: &Family) -> bool {
+    matches!(family, Family::General | Family::Counter { .. } | Family::Mutex)
+}
+
+/// The elements that a read of a whole set lists.
+fn listed(operation: &Operation) -> &[Value] {
+    match operation.reply() {
+        Some(Reply::Read(Value::List(elements))) => elements,
+        _ => &[],
     }
 }
 

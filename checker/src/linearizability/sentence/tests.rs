@@ -77,10 +77,7 @@ fn a_value_from_nowhere() {
 #[test]
 fn a_value_that_was_overwritten() {
     assert_eq!(
-        register(
-            &[0, 1, 2],
-            &["2 write 3", "2 ok", "2 write 4", "2 ok", "7 read", "0 write 8", "7 ok 3"]
-        ),
+        register(&[0, 1, 2], &["2 write 3", "2 ok", "2 write 4", "2 ok", "7 read", "0 write 8", "7 ok 3"]),
         "read of 3 by process 7 (lines 5 to 7) began after write of 4 by process 2 had completed (line 4), which began after write of 3 by process 2 had completed (line 2)"
     );
     assert_eq!(
@@ -88,10 +85,7 @@ fn a_value_that_was_overwritten() {
         "read of null by process 7 (lines 3 to 4) began after write of 4 by process 2 had completed (line 2), and nothing wrote null"
     );
     assert_eq!(
-        register(
-            &[0, 1, 2, 3],
-            &["2 write 3", "2 ok", "2 write 3", "2 ok", "2 write 4", "2 ok", "7 cas 3 5", "7 ok"]
-        ),
+        register(&[0, 1, 2, 3], &["2 write 3", "2 ok", "2 write 3", "2 ok", "2 write 4", "2 ok", "7 cas 3 5", "7 ok"]),
         "compare-and-set from 3 to 5 by process 7 (lines 7 to 8) began after write of 4 by process 2 had completed (line 6), which began after all 2 writes of 3 before it had completed"
     );
     assert_eq!(
@@ -109,28 +103,21 @@ fn nothing_is_said_that_is_not_so() {
         "3 operations do not fit together, whatever the others did: write of 3 by process 2 (lines 1 to 2); write of 4 by process 2 (lines 4 to 5), which began after write of 3 had completed (line 2); read of 3 by process 7 (lines 6 to 7), which began after write of 4 had completed (line 5)"
     );
     // Two writes of 1: it may have been there twice.
-    let text = register(
-        &[2, 3, 4],
-        &["0 write 1", "1 write 1", "2 read", "2 ok 1", "2 read", "2 ok 2", "2 read", "2 ok 1"],
-    );
+    let text =
+        register(&[2, 3, 4], &["0 write 1", "1 write 1", "2 read", "2 ok 1", "2 read", "2 ok 2", "2 read", "2 ok 1"]);
     assert!(text.starts_with("3 operations do not fit together"), "{text}");
 }
 
 #[test]
 fn values_that_were_there_at_the_same_time() {
     assert_eq!(
-        register(
-            &[1, 2, 3],
-            &["0 write 1", "2 read", "2 ok 1", "3 read", "3 ok 2", "2 read", "2 ok 1", "5 write 2"]
-        ),
+        register(&[1, 2, 3], &["0 write 1", "2 read", "2 ok 1", "3 read", "3 ok 2", "2 read", "2 ok 1", "5 write 2"]),
         "1 was there from the end of read of 1 by process 2 (line 3) to the beginning of read of 1 by process 2 (line 6), and it was there only once, but read of 2 by process 3 (lines 4 to 5) lies in between"
     );
     assert_eq!(
         register(
             &[2, 3, 4, 5],
-            &[
-                "0 write 1", "1 write 2", "2 read", "2 ok 1", "3 read", "3 ok 2", "2 read", "3 read", "2 ok 1", "3 ok 2"
-            ]
+            &["0 write 1", "1 write 2", "2 read", "2 ok 1", "3 read", "3 ok 2", "2 read", "3 read", "2 ok 1", "3 ok 2"]
         ),
         "1 was there from the end of read of 1 by process 2 (line 4) to the beginning of read of 1 by process 2 (line 7), and 2 was there from the end of read of 2 by process 3 (line 6) to the beginning of read of 2 by process 3 (line 8), but each was there only once"
     );
