@@ -8,10 +8,12 @@
 
 mod automaton;
 mod bits;
+pub mod certificate;
 mod core;
 mod evidence;
 mod model;
 mod models;
+pub mod online;
 mod plan;
 mod prune;
 mod search;
@@ -24,6 +26,7 @@ use std::time::{Duration, Instant};
 
 use sextant_histories::{History, Key, Operation};
 
+pub use certificate::Certificate;
 pub use core::{Core, weaken, weaken_others};
 pub use evidence::{Evidence, Prefix};
 pub use model::{Family, Model};

@@ -12,6 +12,7 @@ use sextant_histories::History;
 
 use super::model::{ModelArgs, WithModel};
 use super::timeline::timeline;
+use super::verify::write as certify;
 use crate::cli::output;
 
 #[derive(Debug, clap::Args)]
@@ -27,6 +28,9 @@ pub struct Check {
     /// Print one JSON object a file
     #[arg(long)]
     json: bool,
+    /// Also write why it is so, for `history verify`, for one history: an order of its operations, or a core without one
+    #[arg(long, value_name = "FILE")]
+    certificate: Option<PathBuf>,
 }
 
 /// One file, to be judged by the model that was asked for.
@@ -47,6 +51,10 @@ impl WithModel for Judge<'_> {
 impl Check {
     /// Judges every file, whatever the others turn out to be.
     pub fn run(&self) -> io::Result<Exit> {
+        if self.certificate.is_some() && self.files.len() > 1 {
+            output::error("--certificate is for one history");
+            return Ok(Exit::Unreadable);
+        }
         let exits: io::Result<Vec<Exit>> = self.files.iter().map(|file| self.judge(file)).collect();
         Ok(Exit::of_all(exits?))
     }
@@ -80,6 +88,9 @@ impl Check {
         let text =
             if self.json { json(file, model.name(), &report)? } else { text(file, model.name(), history, &report) };
         output::line(&text)?;
+        if let Some(certificate) = &self.certificate {
+            certify(certificate, history, model, &report)?;
+        }
         Ok(report.verdict().into())
     }
 }

@@ -3,6 +3,7 @@
 mod check;
 mod model;
 mod timeline;
+mod verify;
 
 use std::io;
 
@@ -19,10 +20,13 @@ pub struct Args {
 enum Command {
     /// Are the histories linearizable?
     Check(check::Check),
+    /// Does a certificate that `check` wrote hold?
+    Verify(verify::Verify),
 }
 
 pub fn run(args: &Args) -> io::Result<Exit> {
     match &args.command {
         Command::Check(check) => check.run(),
+        Command::Verify(verify) => verify.run(),
     }
 }

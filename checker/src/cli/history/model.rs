@@ -51,6 +51,17 @@ pub trait WithModel {
 }
 
 impl ModelArgs {
+    /// The model that a file names, with the first state that it shows, unless `initial` says it. The error is a reason.
+    pub fn named(name: &str, shown: &str, initial: Option<&Value>) -> Result<Self, String> {
+        let model = ModelName::from_str(name, false).map_err(|_| format!("no model is called {name}"))?;
+        let mut args = Self { model, initial: initial.cloned() };
+        if initial.is_none() && args.has_a_choice() {
+            let reason = |_| format!("the initial value {shown} is no JSON: give it with --initial");
+            args.initial = Some(serde_json::from_str(shown).map_err(reason)?);
+        }
+        Ok(args)
+    }
+
     /// The error is a sentence: an initial value that the model does not have.
     pub fn apply<W: WithModel>(&self, then: W) -> Result<W::Output, String> {
         let initial = || self.initial.clone().unwrap_or_default();
@@ -87,7 +98,7 @@ impl ModelArgs {
     }
 }
 
-fn value(text: &str) -> Result<Value, String> {
+pub fn value(text: &str) -> Result<Value, String> {
     serde_json::from_str(text).map_err(|error| format!("{error}; a string needs its quotes: '\"a\"'"))
 }
 
