@@ -4,6 +4,7 @@ mod objects;
 
 use std::time::Instant;
 
+use objects::Blunt;
 use sextant::linearizability::certificate::{Proof, Refusal};
 use sextant::linearizability::{
     AppendList, CasRegister, Certificate, Counter, Finding, Limits, Model, Mutex, PriorityQueue, Queue, Register, Set,
@@ -75,6 +76,7 @@ fn certificates_of_every_model_hold() {
     on_random(2_000, &Mutex);
     on_random(1_000, &Counter::default());
     on_random(1_000, &AppendList);
+    on_random(1_000, &Blunt(&CasRegister::default()));
 }
 
 #[test]

@@ -17,7 +17,7 @@ use sextant_histories::{Call, Event, History, Kind, Misuse, Reply};
 const CONFIGURATIONS: usize = 1_000_000;
 
 /// How many events it takes to be invalid.
-fn first_invalid<M: Model>(history: &History, model: M) -> Option<usize> {
+fn first_invalid<M: Model>(history: &History, model: &M) -> Option<usize> {
     let mut checker = Checker::new(model, CONFIGURATIONS);
     for (number, event) in history.to_events().iter().enumerate() {
         match checker.push(event).unwrap() {
@@ -32,7 +32,7 @@ fn first_invalid<M: Model>(history: &History, model: M) -> Option<usize> {
     None
 }
 
-fn on_random<M: Model + Clone>(rounds: usize, model: &M) {
+fn on_random<M: Model>(rounds: usize, model: &M) {
     let mut rng = Rng::new(3);
     let mut invalid = 0;
     for _ in 0..rounds {
@@ -45,7 +45,7 @@ fn on_random<M: Model + Clone>(rounds: usize, model: &M) {
             },
             Finding::Valid(_) | Finding::Unknown(_) => None,
         };
-        assert_eq!(first_invalid(&history, model.clone()), expected, "{history:?}");
+        assert_eq!(first_invalid(&history, model), expected, "{history:?}");
         invalid += usize::from(expected.is_some());
     }
     println!("{}: {invalid} of {rounds} invalid", model.name());
@@ -85,7 +85,8 @@ fn long(violation: Option<Violation>, operations: usize) -> Config {
 fn memory_is_bounded_by_concurrency() {
     let start = Instant::now();
     let held = |operations: usize| {
-        let mut checker = Checker::new(CasRegister::default(), CONFIGURATIONS);
+        let model = CasRegister::default();
+        let mut checker = Checker::new(&model, CONFIGURATIONS);
         let mut most = 0;
         for event in generate(&long(None, operations)) {
             assert_eq!(checker.push(&event), Ok(&Status::Valid));
@@ -106,7 +107,7 @@ fn violations_in_long_histories_are_found_where_they_are() {
         let Finding::Invalid(evidence) = check(&history, &CasRegister::default(), &Limits::default()).finding else {
             panic!("{}", violation.name());
         };
-        let found = first_invalid(&history, CasRegister::default());
+        let found = first_invalid(&history, &CasRegister::default());
         assert_eq!(found, Some(evidence.prefix.events()), "{}", violation.name());
     }
 }
@@ -117,7 +118,8 @@ fn event(process: u64, kind: Kind, call: Call) -> Event {
 
 #[test]
 fn what_cannot_follow_is_refused_and_changes_nothing() {
-    let mut checker = Checker::new(Register::default(), CONFIGURATIONS);
+    let model = Register::default();
+    let mut checker = Checker::new(&model, CONFIGURATIONS);
     let write = |kind| event(1, kind, Call::Write(1.into()));
     assert_eq!(checker.push(&write(Kind::Fail)), Err(Misuse::NotInvoked { process: 1 }));
     assert_eq!(checker.push(&write(Kind::Invoke)), Ok(&Status::Valid));
@@ -135,7 +137,8 @@ fn what_cannot_follow_is_refused_and_changes_nothing() {
 /// found.
 #[test]
 fn an_operation_that_hangs_is_given_up() {
-    let mut checker = Checker::new(Register::default(), CONFIGURATIONS);
+    let model = Register::default();
+    let mut checker = Checker::new(&model, CONFIGURATIONS);
     checker.push(&event(9, Kind::Invoke, Call::Read)).unwrap();
     let mut most = 0;
     for value in 0..30_000 {
@@ -154,7 +157,8 @@ fn an_operation_that_hangs_is_given_up() {
 
 #[test]
 fn limits_end_in_unknown() {
-    let mut checker = Checker::new(Register::default(), 100);
+    let model = Register::default();
+    let mut checker = Checker::new(&model, 100);
     let writes =
         |kind: Kind| (0..20).map(move |process| event(process, kind.clone(), Call::Write((process as i64).into())));
     for event in writes(Kind::Invoke).chain(writes(Kind::Ok(Reply::Written))) {
@@ -162,7 +166,8 @@ fn limits_end_in_unknown() {
     }
     assert!(matches!(checker.status(), Status::Unknown(Gap::Configurations { .. })), "{:?}", checker.status());
     assert_eq!(checker.verdict(), Verdict::Unknown);
-    let mut checker = Checker::new(Register::default(), 100);
+    let model = Register::default();
+    let mut checker = Checker::new(&model, 100);
     checker.push(&event(1, Kind::Invoke, Call::Pop)).unwrap();
     assert_eq!(*checker.status(), Status::Unknown(Gap::Unsupported { call: "pop".into(), event: 0 }));
 }

@@ -62,8 +62,8 @@ pub enum Gap {
 }
 
 /// Judges events by a model as they come.
-pub struct Checker<M: Model> {
-    model: M,
+pub struct Checker<'m, M: Model> {
+    model: &'m M,
     configurations: usize,
     objects: BTreeMap<Key, Object<M>>,
     processes: HashMap<u64, Process>,
@@ -86,9 +86,9 @@ struct Open {
     operation: usize,
 }
 
-impl<M: Model> Checker<M> {
+impl<'m, M: Model> Checker<'m, M> {
     /// Gives up on a key that needs more than so many configurations at once.
-    pub fn new(model: M, configurations: usize) -> Self {
+    pub fn new(model: &'m M, configurations: usize) -> Self {
         Self {
             model,
             configurations,
@@ -115,8 +115,8 @@ impl<M: Model> Checker<M> {
             self.give_up(Gap::Unsupported { call: event.call.to_string(), event: number });
             return Ok(&self.status);
         }
-        let object = self.objects.entry(key.clone()).or_insert_with(|| Object::new(&self.model));
-        match object.push(&self.model, operation, event, self.configurations) {
+        let object = self.objects.entry(key.clone()).or_insert_with(|| Object::new(self.model));
+        match object.push(self.model, operation, event, self.configurations) {
             Step::Lives => {}
             Step::Dead => self.status = Status::Invalid { event: number, key },
             Step::Late => self.give_up(Gap::Late { process: event.process, event: number }),

@@ -157,7 +157,7 @@ fn explain(text: &mut String, history: &History, evidence: &Evidence) {
 }
 
 /// `60s`, `500ms`, `2m`, or seconds; fractions are fine.
-fn duration(text: &str) -> Result<Duration, String> {
+pub fn duration(text: &str) -> Result<Duration, String> {
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let seconds_each = match &text[digits.len()..] {
         "ms" => 0.001,

@@ -4,6 +4,7 @@ mod check;
 mod model;
 mod timeline;
 mod verify;
+mod watch;
 
 use std::io;
 
@@ -22,11 +23,14 @@ enum Command {
     Check(check::Check),
     /// Does a certificate that `check` wrote hold?
     Verify(verify::Verify),
+    /// Judge a history while it is recorded, up to its first violation
+    Watch(watch::Watch),
 }
 
 pub fn run(args: &Args) -> io::Result<Exit> {
     match &args.command {
         Command::Check(check) => check.run(),
         Command::Verify(verify) => verify.run(),
+        Command::Watch(watch) => watch.run(),
     }
 }
