@@ -48,13 +48,17 @@ impl Prefix {
 /// How many writers of the claimed value to name: one explains it, all of them are noise.
 const WRITERS: usize = 2;
 
+/// `whole_key` says that the candidates are all of the key's, so that all that returned before the dead one is
+/// linearizable; candidates that only contradict each other need not be the first that do.
+#[expect(clippy::too_many_arguments, reason = "they are what a search leaves behind")]
 pub(super) fn collect<M: Model>(
     history: &History,
     partition: &Partition<'_>,
     model: &M,
-    candidates: &[Candidate],
+    candidates: &[Candidate<'_>],
     dead: &Dead,
     states: Vec<String>,
+    whole_key: bool,
     budget: Budget,
 ) -> Evidence {
     let number = |item: &usize| candidates[*item].operation;
@@ -72,7 +76,7 @@ pub(super) fn collect<M: Model>(
         key: partition.key.clone(),
         operation,
         concurrent: dead.pending.iter().map(number).collect(),
-        prefix: shortest_prefix(history, partition, model, end, budget),
+        prefix: shortest_prefix(history, partition, model, if whole_key { end } else { 0 }, budget),
         reason: reason(history, model, operation, &writers, &states),
         witnesses,
         linearized,
@@ -114,7 +118,7 @@ fn writers(partition: &Partition<'_>, value: &Value, end: usize) -> Vec<usize> {
 }
 
 /// What a key's history lacks in its first `events` events is monotone: a prefix of a linearizable history is
-/// linearizable. The search fails at the return `end`, so everything before it is linearizable; but it may fail because
+/// linearizable. Everything before event `end` is linearizable. The search fails there, but it may fail because
 /// it knows how an operation ends that is pending there, so the shortest prefix may be longer, and ends where an
 /// operation does.
 fn shortest_prefix<M: Model>(
@@ -133,13 +137,13 @@ fn shortest_prefix<M: Model>(
         Some(false) => {}
         None => return Prefix::AtMost(history.len()),
     }
-    // ends[low] is linearizable, ends[high] is not.
+    // Everything before ends[low] is linearizable, ends[high] is not.
     let (mut low, mut high) = (0, ends.len().saturating_sub(1));
-    while high - low > 1 {
+    while low < high {
         let middle = low + (high - low) / 2;
         match probe(ends[middle]) {
             Some(true) => high = middle,
-            Some(false) => low = middle,
+            Some(false) => low = middle + 1,
             None => return Prefix::AtMost(ends[high] + 1),
         }
     }

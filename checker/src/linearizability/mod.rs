@@ -12,6 +12,7 @@ mod evidence;
 mod model;
 mod plan;
 mod prune;
+mod register;
 mod search;
 mod verify;
 
@@ -28,7 +29,7 @@ pub use verify::verify;
 use crate::verdict::Verdict;
 use automaton::Automaton;
 use plan::Plan;
-use prune::{Candidate, prune};
+use prune::{Candidate, leave_out, took_part};
 use search::{Budget, Found, Stop, search};
 
 /// What a check may use before it gives up with `unknown`.
@@ -220,27 +221,30 @@ fn check_keys<M: Model>(
     let mut gave_up: Option<Progress> = None;
     partitions.sort_by_key(|partition| partition.operations.len());
     for partition in &partitions {
-        let candidates = prune(&partition.operations, &model.family());
+        let mut candidates = took_part(&partition.operations);
         let mut automaton = Automaton::new(model);
-        match search_key(&candidates, model, &mut automaton, budget) {
+        let found = special(&candidates, &model.family(), budget).unwrap_or_else(|| {
+            leave_out(&mut candidates, &model.family());
+            general(&candidates, model, &mut automaton, budget)
+        });
+        match found {
             Found::Order(order) => linearizations.push(Linearization {
                 key: partition.key.clone(),
                 order: order.iter().map(|item| candidates[*item].operation).collect(),
             }),
             Found::Violation(dead) => {
                 let states = dead.states.iter().map(|state| automaton.show(*state)).collect();
-                let evidence = evidence::collect(history, partition, model, &candidates, &dead, states, budget);
+                let evidence = evidence::collect(history, partition, model, &candidates, &dead, states, true, budget);
                 return Finding::Invalid(Box::new(evidence));
             }
             Found::Conflict(items) => {
-                let alone: Vec<Candidate> = items.iter().map(|item| candidates[*item].clone()).collect();
+                let alone: Vec<Candidate<'_>> = items.iter().map(|item| candidates[*item]).collect();
                 let mut automaton = Automaton::new(model);
-                let plan = Plan::new(&alone, model, &mut automaton);
-                let Found::Violation(dead) = search(&plan, &mut automaton, budget) else {
+                let Found::Violation(dead) = general(&alone, model, &mut automaton, budget) else {
                     return Finding::Unknown(Unknown::Disagreement { key: partition.key.clone() });
                 };
                 let states = dead.states.iter().map(|state| automaton.show(*state)).collect();
-                let evidence = evidence::collect(history, partition, model, &alone, &dead, states, budget);
+                let evidence = evidence::collect(history, partition, model, &alone, &dead, states, false, budget);
                 return Finding::Invalid(Box::new(evidence));
             }
             Found::Stopped(stop, placed) => {
@@ -264,8 +268,30 @@ fn check_keys<M: Model>(
     }
 }
 
+/// Judges the operations of one key.
 fn search_key<M: Model>(
-    candidates: &[Candidate],
+    candidates: &[Candidate<'_>],
+    model: &M,
+    automaton: &mut Automaton<'_, M>,
+    budget: Budget,
+) -> Found {
+    special(candidates, &model.family(), budget).unwrap_or_else(|| general(candidates, model, automaton, budget))
+}
+
+/// By an algorithm for the model's family, if there is one for these operations.
+fn special(candidates: &[Candidate<'_>], family: &Family, budget: Budget) -> Option<Found> {
+    if Instant::now() >= budget.deadline {
+        return Some(Found::Stopped(Stop::Timeout, 0));
+    }
+    match family {
+        Family::Register { initial } => register::decide(candidates, initial, budget),
+        // Here go the algorithms for collections.
+        Family::General | Family::Set | Family::Queue | Family::Stack | Family::PriorityQueue => None,
+    }
+}
+
+fn general<M: Model>(
+    candidates: &[Candidate<'_>],
     model: &M,
     automaton: &mut Automaton<'_, M>,
     budget: Budget,

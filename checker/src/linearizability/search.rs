@@ -38,6 +38,13 @@ pub(super) struct Budget {
     pub(super) configurations: usize,
 }
 
+#[cfg(test)]
+impl Budget {
+    pub(super) fn unlimited() -> Self {
+        Self { deadline: Instant::now() + std::time::Duration::from_secs(1 << 32), configurations: usize::MAX }
+    }
+}
+
 /// The end of a search. Numbers are positions among the candidates.
 #[derive(Debug)]
 pub(super) enum Found {
