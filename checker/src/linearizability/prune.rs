@@ -47,14 +47,7 @@ pub(super) struct Candidate<'a> {
     pub(super) end_is_proved: bool,
 }
 
-/// What the general search has to place of `operations` of one key, given with their numbers, in order of invocation.
-pub(super) fn prune<'a>(operations: &[(usize, &'a Operation)], family: &Family) -> Vec<Candidate<'a>> {
-    let mut candidates = took_part(operations);
-    leave_out(&mut candidates, family);
-    candidates
-}
-
-/// The operations that did not fail.
+/// The operations that did not fail, of those of one key, given with their numbers, in order of invocation.
 pub(super) fn took_part<'a>(operations: &[(usize, &'a Operation)]) -> Vec<Candidate<'a>> {
     let mut candidates = Vec::with_capacity(operations.len());
     let others = operations.iter().filter(|(_, operation)| operation.outcome != Outcome::Fail);
@@ -69,6 +62,20 @@ pub(super) fn leave_out(candidates: &mut Vec<Candidate<'_>>, family: &Family) {
         while drop_unseen(candidates) {}
         while give_ends(candidates, initial) {}
     }
+}
+
+/// The operations that did not fail as far as an observer knew after `events` events.
+pub(super) fn took_part_as_of<'a>(operations: &[(usize, &'a Operation)], events: usize) -> Vec<Candidate<'a>> {
+    let mut candidates = Vec::with_capacity(operations.len());
+    for (number, operation) in operations.iter().take_while(|(_, operation)| operation.invoked.index < events) {
+        let open = operation.completed.is_some_and(|moment| moment.index >= events);
+        if open {
+            candidates.push(Candidate { reply: None, deadline: None, ..candidate(*number, operation) });
+        } else if operation.outcome != Outcome::Fail {
+            candidates.push(candidate(*number, operation));
+        }
+    }
+    candidates
 }
 
 fn candidate(number: usize, operation: &Operation) -> Candidate<'_> {

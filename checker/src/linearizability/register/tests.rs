@@ -6,8 +6,8 @@ use sextant_histories::{Call, Key, Moment, Operation, Outcome, Reply, Value};
 use super::super::automaton::Automaton;
 use super::super::model::{CasRegister, Family, Model};
 use super::super::plan::Plan;
-use super::super::prune::{Candidate, prune, took_part};
-use super::super::search::{Budget, Found, search};
+use super::super::prune::{Candidate, leave_out, took_part};
+use super::super::search::{ALONE, Budget, Found, search};
 use super::*;
 
 const INITIAL: Value = Value::Null;
@@ -33,10 +33,11 @@ fn definition_says(remaining: &[Candidate<'_>], state: &Value) -> bool {
 
 fn search_says(operations: &[(usize, &Operation)]) -> bool {
     let model = CasRegister::default();
-    let candidates = prune(operations, &Family::Register { initial: INITIAL });
+    let mut candidates = took_part(operations);
+    leave_out(&mut candidates, &Family::Register { initial: INITIAL });
     let mut automaton = Automaton::new(&model);
     let plan = Plan::new(&candidates, &model, &mut automaton);
-    match search(&plan, &mut automaton, budget()) {
+    match search(&plan, &mut automaton, budget(), ALONE) {
         Found::Order(_) => true,
         Found::Violation(_) => false,
         other => panic!("{other:?}"),
@@ -92,7 +93,7 @@ fn general(candidates: &[Candidate<'_>]) -> bool {
     let model = CasRegister::default();
     let mut automaton = Automaton::new(&model);
     let plan = Plan::new(candidates, &model, &mut automaton);
-    match search(&plan, &mut automaton, budget()) {
+    match search(&plan, &mut automaton, budget(), ALONE) {
         Found::Order(_) => true,
         Found::Violation(_) => false,
         other => panic!("{other:?}"),
