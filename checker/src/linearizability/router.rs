@@ -250,10 +250,16 @@ fn route<M: Model>(
         return Found::Stopped(Stopped::at_once(Stop::Timeout));
     }
     let family = model.family();
-    special(candidates, &family, budget, cancelled).unwrap_or_else(|| {
-        leave_out(candidates, &family);
-        general(candidates, model, automaton, budget, cancelled)
-    })
+    if let Some(found) = special(candidates, &family, budget, cancelled) {
+        return found;
+    }
+    leave_out(candidates, &family);
+    if let Family::Register { initial } = &family
+        && let Some(found) = register::search(candidates, initial, budget, cancelled)
+    {
+        return found;
+    }
+    general(candidates, model, automaton, budget, cancelled)
 }
 
 /// By an algorithm for the model's family, if there is one for these operations.

@@ -21,7 +21,7 @@ use std::time::Instant;
 use super::automaton::Automaton;
 use super::bits::{Bits, Hashing};
 use super::model::Model;
-use super::paths::Paths;
+use super::paths::{Paths, ROOT};
 use super::plan::{Plan, Step};
 
 /// Why a search gave up.
@@ -210,7 +210,7 @@ impl<const W: usize> Level<W> {
     }
 
     fn any_path(&self) -> u32 {
-        self.members.values().flatten().next().map_or(Paths::ROOT, |rest| rest.path)
+        self.members.values().flatten().next().map_or(ROOT, |rest| rest.path)
     }
 
     fn paths(&mut self) -> Vec<&mut u32> {
@@ -228,7 +228,7 @@ struct Search<'a, 'm, M: Model, const W: usize> {
     observers: Vec<usize>,
     /// How many of each crowd were invoked.
     offered: Vec<u32>,
-    paths: Paths,
+    paths: Paths<u32>,
     returned: usize,
     ticks: u64,
 }
@@ -281,16 +281,20 @@ impl<'a, 'm, M: Model, const W: usize> Search<'a, 'm, M, W> {
                 }
             }
         }
-        Found::Order(self.paths.order(level.any_path()))
+        Found::Order(self.order(level.any_path()))
     }
 
     fn first_level(&self) -> Level<W> {
         let mut level = Level::new();
         level.insert(Config {
             core: Core { state: 0, changes: Bits::EMPTY },
-            rest: Rest { observed: Bits::EMPTY, used: vec![0; self.plan.crowds.len()].into(), path: Paths::ROOT },
+            rest: Rest { observed: Bits::EMPTY, used: vec![0; self.plan.crowds.len()].into(), path: ROOT },
         });
         level
+    }
+
+    fn order(&self, path: u32) -> Vec<usize> {
+        self.paths.all(path).into_iter().map(|item| item as usize).collect()
     }
 
     fn forget(&mut self, item: usize) {
@@ -307,7 +311,7 @@ impl<'a, 'm, M: Model, const W: usize> Search<'a, 'm, M, W> {
         let pending = self.changers.iter().chain(&self.observers).copied();
         let mut pending: Vec<usize> = pending.filter(|other| *other != item).collect();
         pending.sort_unstable();
-        Dead { item, pending, order: self.paths.order(path), states }
+        Dead { item, pending, order: self.order(path), states }
     }
 
     /// Extends configurations until each contains `item`, which is about to return.
@@ -380,7 +384,7 @@ impl<'a, 'm, M: Model, const W: usize> Search<'a, 'm, M, W> {
             observed.contains(slot) && !before.contains(slot)
         });
         for item in via.into_iter().chain(taken) {
-            config.rest.path = self.paths.extend(config.rest.path, item);
+            config.rest.path = self.paths.extend(config.rest.path, item as u32);
         }
         if !contains {
             levels.work.push(config.copy(config.core.state));

@@ -8,7 +8,7 @@ use super::super::bits::Hashing;
 use super::super::prune::Candidate;
 
 /// What an operation does. Values are numbers; the initial one is [`INITIAL`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Deed {
     Read(u32),
     Write(u32),

@@ -51,6 +51,15 @@ fn confirm(candidates: &[Candidate<'_>], found: &Found) -> bool {
             replay(candidates, order);
             true
         }
+        Found::Violation(dead) => {
+            let seen = replay_part(candidates, &dead.order);
+            let end = candidates[dead.item].deadline.unwrap();
+            let before = |candidate: &Candidate<'_>| candidate.deadline.is_some_and(|ret| ret < end);
+            assert!((0..candidates.len()).all(|item| !before(&candidates[item]) || seen[item]));
+            assert!(!seen[dead.item] && !dead.pending.contains(&dead.item));
+            assert!(dead.pending.iter().all(|item| candidates[*item].invoked < end && !before(&candidates[*item])));
+            false
+        }
         Found::Conflict(items) => {
             assert!(items.windows(2).all(|pair| pair[0] < pair[1]), "{items:?}");
             assert!(!search_alone(candidates, items), "alone: {items:?} of {candidates:?}");
@@ -62,6 +71,13 @@ fn confirm(candidates: &[Candidate<'_>], found: &Found) -> bool {
 }
 
 fn replay(candidates: &[Candidate<'_>], order: &[usize]) {
+    let seen = replay_part(candidates, order);
+    let missing = |item: &usize| candidates[*item].reply.is_some() && !seen[*item];
+    assert_eq!((0..candidates.len()).find(missing), None, "missing in {order:?} of {candidates:?}");
+}
+
+/// Which candidates it has.
+fn replay_part(candidates: &[Candidate<'_>], order: &[usize]) -> Vec<bool> {
     let mut state = INITIAL;
     let (mut latest, mut seen) = (0, vec![false; candidates.len()]);
     for item in order {
@@ -72,8 +88,7 @@ fn replay(candidates: &[Candidate<'_>], order: &[usize]) {
         let next = CasRegister::default().step(&state, candidate.call, candidate.reply);
         state = next.unwrap_or_else(|| panic!("{item} is impossible in {state}: {order:?} of {candidates:?}"));
     }
-    let missing = |item: &usize| candidates[*item].reply.is_some() && !seen[*item];
-    assert_eq!((0..candidates.len()).find(missing), None, "missing in {order:?} of {candidates:?}");
+    seen
 }
 
 fn search_alone(candidates: &[Candidate<'_>], items: &[usize]) -> bool {
@@ -225,19 +240,32 @@ struct Tally {
     passed_on: usize,
 }
 
-fn compare(shape: &Shape, rounds: u64, by_definition: bool) -> Tally {
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Zones,
+    Lazy,
+}
+
+fn compare(way: Way, shape: &Shape, rounds: u64, by_definition: bool) -> Tally {
     let mut tally = Tally::default();
     for seed in 0..rounds {
         let operations = draw(shape, &mut Rng::new(seed));
         let numbered: Vec<(usize, &Operation)> = operations.iter().enumerate().collect();
-        let candidates = took_part(&numbered);
-        let Some(found) = decide(&candidates, &INITIAL, budget()) else {
+        let mut candidates = took_part(&numbered);
+        let found = if way == Way::Zones {
+            decide(&candidates, &INITIAL, budget())
+        } else {
+            leave_out(&mut candidates, &Family::Register { initial: INITIAL });
+            super::search(&candidates, &INITIAL, budget(), ALONE)
+        };
+        let Some(found) = found else {
             tally.passed_on += 1;
             continue;
         };
         let valid = confirm(&candidates, &found);
-        let expected = if by_definition { definition_says(&candidates, &INITIAL) } else { search_says(&numbered) };
-        assert_eq!(valid, expected, "seed {seed}: {operations:#?}");
+        let all = took_part(&numbered);
+        let expected = if by_definition { definition_says(&all, &INITIAL) } else { search_says(&numbered) };
+        assert_eq!(valid, expected, "seed {seed}: {candidates:?}");
         *(if valid { &mut tally.valid } else { &mut tally.invalid }) += 1;
     }
     println!("valid {}, invalid {}, passed on {}", tally.valid, tally.invalid, tally.passed_on);
@@ -257,38 +285,67 @@ const SMALL: Shape = Shape {
 
 #[test]
 fn zones_agree_with_the_definition() {
-    let tally = compare(&SMALL, 30_000, true);
+    let tally = compare(Way::Zones, &SMALL, 30_000, true);
     assert!(tally.valid > 5_000 && tally.invalid > 5_000 && tally.passed_on < 600);
 }
 
 #[test]
 fn zones_agree_with_the_search() {
-    let tally = compare(&Shape { operations: 24, processes: 6, wrong: 8, ..SMALL }, 20_000, false);
+    let tally = compare(Way::Zones, &Shape { operations: 24, processes: 6, wrong: 8, ..SMALL }, 20_000, false);
     assert!(tally.valid > 3_000 && tally.invalid > 3_000);
 }
 
 #[test]
 fn chains_agree_with_the_definition() {
-    let tally = compare(&Shape { swaps: 40, writes: 25, ..SMALL }, 30_000, true);
+    let tally = compare(Way::Zones, &Shape { swaps: 40, writes: 25, ..SMALL }, 30_000, true);
     assert!(tally.valid > 5_000 && tally.invalid > 5_000);
 }
 
 #[test]
 fn chains_agree_with_the_search() {
     let shape = Shape { operations: 24, processes: 6, swaps: 40, writes: 25, wrong: 8, ..SMALL };
-    let tally = compare(&shape, 20_000, false);
+    let tally = compare(Way::Zones, &shape, 20_000, false);
     assert!(tally.valid > 3_000 && tally.invalid > 3_000);
 }
 
 #[test]
 fn refused_swaps_agree_with_the_definition() {
-    let tally = compare(&Shape { swaps: 50, writes: 25, differ: true, ..SMALL }, 30_000, true);
+    let tally = compare(Way::Zones, &Shape { swaps: 50, writes: 25, differ: true, ..SMALL }, 30_000, true);
     assert!(tally.valid > 5_000 && tally.invalid > 5_000);
 }
 
 #[test]
 fn refused_swaps_agree_with_the_search() {
     let shape = Shape { operations: 24, processes: 6, swaps: 40, writes: 30, wrong: 4, differ: true, ..SMALL };
-    let tally = compare(&shape, 20_000, false);
+    let tally = compare(Way::Zones, &shape, 20_000, false);
     assert!(tally.valid > 3_000 && tally.invalid > 3_000);
+}
+
+const RECURRING: Shape = Shape { writes: 45, values: Some(3), wrong: 60, ..SMALL };
+
+#[test]
+fn the_lazy_search_agrees_with_the_definition() {
+    let tally = compare(Way::Lazy, &RECURRING, 30_000, true);
+    assert!(tally.valid > 5_000 && tally.invalid > 5_000 && tally.passed_on == 0);
+    let tally = compare(Way::Lazy, &Shape { values: None, ..RECURRING }, 10_000, true);
+    assert!(tally.valid > 2_000 && tally.invalid > 2_000 && tally.passed_on == 0);
+}
+
+#[test]
+fn the_lazy_search_agrees_with_the_definition_on_swaps() {
+    for differ in [false, true] {
+        let shape = Shape { swaps: 40, writes: 30, indeterminate: 25, differ, ..RECURRING };
+        let tally = compare(Way::Lazy, &shape, 30_000, true);
+        assert!(tally.valid > 5_000 && tally.invalid > 3_000 && tally.passed_on == 0);
+    }
+}
+
+#[test]
+fn the_lazy_search_agrees_with_the_general_one() {
+    for (swaps, values) in [(0, 3), (0, 6), (30, 4), (60, 3)] {
+        let shape =
+            Shape { operations: 26, processes: 7, swaps, values: Some(values), wrong: 12, differ: true, ..RECURRING };
+        let tally = compare(Way::Lazy, &shape, 10_000, false);
+        assert!(tally.valid > 1_000 && tally.invalid > 1_000 && tally.passed_on == 0);
+    }
 }
