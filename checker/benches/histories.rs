@@ -7,8 +7,9 @@
 //! ```
 //!
 //! Every cell is written to a file once, then read and judged by a process of its own on one thread, so that the peak of its memory is
-//! that of the cell. `read` and `check` are seconds, without and with the linearization; `after reading` and `peak` are
-//! megabytes resident. A cell that does not end within its limit of 60 s says `unknown` and how far it came, and the
+//! that of the cell. `read`, `check` and `cpu` are seconds: to read the file, to judge it including the linearization, and what
+//! the latter took of a processor, which is less where others use the machine. `after` and `peak` are megabytes resident,
+//! after reading and at most. A cell that does not end within its limit of 60 s says `unknown` and how far it came, and the
 //! command then fails, unless the cell is named in [`EXPONENTIAL`].
 
 use std::fmt;
@@ -132,13 +133,21 @@ fn resident(field: &str) -> u64 {
     line.split_whitespace().nth(1).and_then(|number| number.parse::<u64>().ok()).unwrap_or(0) / 1024
 }
 
+/// Seconds that this thread has had a processor.
+fn on_cpu() -> f64 {
+    let stat = fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    stat.split_whitespace().next().and_then(|number| number.parse::<f64>().ok()).unwrap_or(0.0) / 1e9
+}
+
 /// In the process of a cell: reads, judges, and prints the rest of its line.
 fn judge(file: &Path) -> Result<(), String> {
     let start = Instant::now();
     let history = History::read(file).map_err(|error| error.to_string())?;
     let (read, after_reading) = (start.elapsed(), resident("VmRSS"));
     let limits = Limits { timeout: TIMEOUT, threads: NonZero::<usize>::MIN, ..Limits::default() };
+    let before = on_cpu();
     let report = check(&history, &CasRegister::default(), &limits);
+    let cpu = on_cpu() - before;
     let (peak, verdict) = (resident("VmHWM"), report.verdict());
     let mut note = String::new();
     match &report.finding {
@@ -147,7 +156,7 @@ fn judge(file: &Path) -> Result<(), String> {
         Finding::Unknown(unknown) => note = format!(" {unknown}"),
     }
     let (read, check) = (read.as_secs_f64(), report.elapsed.as_secs_f64());
-    println!("{read:>7.3} {check:>8.4} {after_reading:>6} {peak:>6} {verdict:?}{note}");
+    println!("{read:>7.3} {check:>8.4} {cpu:>8.4} {after_reading:>6} {peak:>6} {verdict:?}{note}");
     Ok(())
 }
 
@@ -215,7 +224,7 @@ fn table(arguments: &[String]) -> io::Result<bool> {
         (!quick || is_quick(cell)) && words.iter().all(has)
     };
     println!("commit {}, {}", first_line("git", &["describe", "--always", "--dirty"]), machine());
-    println!("values     clients operations info  keys kind        read    check  after   peak verdict");
+    println!("values     clients operations info  keys kind        read    check      cpu  after   peak verdict");
     let folder = tempfile::tempdir()?;
     let mut all = true;
     for cell in grid().into_iter().filter(chosen) {

@@ -41,8 +41,13 @@ pub(super) fn partition(history: &History, keyed: bool) -> Vec<Partition<'_>> {
     let mut numbers: HashMap<&Key, u32, Hashing> = HashMap::default();
     let mut sizes: Vec<usize> = Vec::new();
     let mut of_operation: Vec<u32> = Vec::with_capacity(operations.len());
+    let mut last: Option<(&Key, u32)> = None;
     for operation in operations {
-        let number = *numbers.entry(&operation.key).or_insert(sizes.len() as u32);
+        let number = match last.filter(|(key, _)| **key == operation.key) {
+            Some((_, number)) => number,
+            None => *numbers.entry(&operation.key).or_insert(sizes.len() as u32),
+        };
+        last = Some((&operation.key, number));
         if number as usize == sizes.len() {
             sizes.push(0);
         }

@@ -95,66 +95,35 @@ fn deed<'a>(candidate: &Candidate<'a>, names: &mut Names<'a>) -> Option<Deed> {
     })
 }
 
-/// Numbers for values, from 0 as they come. Integers close together, which is what most histories have, take a table;
-/// anything else a map.
+/// Numbers for values, from 0 as they come. Small integers, which is what most histories have, take a table; anything
+/// else a map.
 struct Names<'a> {
-    least: i64,
+    /// One more than the number; 0 where there is none yet, so that pages that nobody uses cost nothing.
     table: Vec<u32>,
     others: HashMap<&'a Value, u32, Hashing>,
     count: u32,
 }
 
-const UNNAMED: u32 = u32::MAX;
-
 impl<'a> Names<'a> {
     fn new(candidates: &[Candidate<'a>], initial: &'a Value) -> Self {
-        let (mut least, mut most) = (i64::MAX, i64::MIN);
-        for candidate in candidates {
-            each_integer(candidate, |value| {
-                least = least.min(value);
-                most = most.max(value);
-            });
-        }
-        let span = i128::from(most) - i128::from(least) + 1;
-        let room = 8 * candidates.len() as i128 + 64;
-        let size = if span <= room { span.max(0) as usize } else { 0 };
-        let mut names = Self { least, table: vec![UNNAMED; size], others: HashMap::default(), count: 0 };
+        let mut names = Self { table: vec![0; 4 * candidates.len() + 64], others: HashMap::default(), count: 0 };
         names.number(initial);
         names
     }
 
     fn number(&mut self, value: &'a Value) -> u32 {
         let place = match value {
-            Value::Int(value) => usize::try_from(i128::from(*value) - i128::from(self.least)).ok(),
+            Value::Int(value) => usize::try_from(*value).ok(),
             _ => None,
         };
         let name = match place.and_then(|place| self.table.get_mut(place)) {
             Some(name) => name,
-            None => self.others.entry(value).or_insert(UNNAMED),
+            None => self.others.entry(value).or_insert(0),
         };
-        if *name == UNNAMED {
-            *name = self.count;
+        if *name == 0 {
             self.count += 1;
+            *name = self.count;
         }
-        *name
-    }
-}
-
-fn each_integer(candidate: &Candidate<'_>, mut see: impl FnMut(i64)) {
-    let mut see = |value: &Value| {
-        if let Value::Int(value) = value {
-            see(*value);
-        }
-    };
-    match candidate.call {
-        Call::Write(value) => see(value),
-        Call::Cas { old, new } => {
-            see(old);
-            see(new);
-        }
-        _ => {}
-    }
-    if let Some(Reply::Read(value)) = candidate.reply {
-        see(value);
+        *name - 1
     }
 }

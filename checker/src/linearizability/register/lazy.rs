@@ -102,15 +102,6 @@ struct Room<'a> {
     cancelled: Cancelled<'a>,
 }
 
-/// Writes that make the same value current.
-struct Source {
-    value: u32,
-    /// Pending ones, the earliest return first.
-    writes: Vec<u32>,
-    /// Crowds of indeterminate ones.
-    crowds: Vec<usize>,
-}
-
 struct Search<'a, const W: usize> {
     layout: &'a Layout<'a>,
     ops: &'a [Op],
@@ -126,6 +117,9 @@ struct Search<'a, const W: usize> {
     pending_writes: Vec<u32>,
     pending_swaps: Vec<u32>,
     offered: Vec<u32>,
+    /// What can be written at this return: values, returns and operations, in this order; and values with crowds.
+    ready: Vec<(u32, u32, u32)>,
+    ready_crowds: Vec<(u32, usize)>,
     /// The time of the return that is looked at.
     now: u32,
     returned: usize,
@@ -156,6 +150,8 @@ impl<'a, const W: usize> Search<'a, W> {
             pending_writes: Vec::new(),
             pending_swaps: Vec::new(),
             offered: vec![0; layout.crowds.len()],
+            ready: Vec::new(),
+            ready_crowds: Vec::new(),
             now: 0,
             returned: 0,
             steps: 0,
@@ -164,6 +160,7 @@ impl<'a, const W: usize> Search<'a, W> {
 
     fn run(mut self) -> Found {
         let mut level = vec![Config::new(INITIAL, self.layout.crowds.len())];
+        let mut sides = Sides { item: 0, with: Front::new(), open: Front::new() };
         for (place, step) in self.layout.steps.iter().enumerate() {
             match *step {
                 Step::Invoke(item) => self.invoke(item),
@@ -171,16 +168,14 @@ impl<'a, const W: usize> Search<'a, W> {
                 Step::Return(item) => {
                     self.now = self.ops[item as usize].ret;
                     let before = level.first().map_or(ROOT, |config| config.path);
-                    let sides = match self.advance(level, item) {
-                        Ok(sides) => sides,
-                        Err((stop, held)) => {
-                            return Found::Stopped(Stopped { stop, placed: self.returned, held });
-                        }
-                    };
+                    sides.item = item;
+                    if let Err((stop, held)) = self.advance(&mut level, &mut sides) {
+                        return Found::Stopped(Stopped { stop, placed: self.returned, held });
+                    }
                     if sides.with.is_empty() {
                         return Found::Violation(self.dead(item, place, before, &sides.open));
                     }
-                    level = sides.with.into_configs();
+                    level.extend(sides.with.drain());
                     self.paths.compact(|| level.iter_mut().map(|config| &mut config.path).collect());
                     self.forget(item);
                 }
@@ -245,29 +240,30 @@ impl<'a, const W: usize> Search<'a, W> {
         }
     }
 
-    /// Extends configurations until each contains `item`, which returns.
-    fn advance(&mut self, level: Vec<Config<W>>, item: u32) -> Result<Sides<W>, (Stop, usize)> {
-        let mut sides = Sides { item, with: Front::new(), open: Front::new() };
-        for mut config in level {
-            self.tick(&sides)?;
+    /// Extends configurations until each contains the operation that returns.
+    fn advance(&mut self, level: &mut Vec<Config<W>>, sides: &mut Sides<W>) -> Result<(), (Stop, usize)> {
+        sides.with.clear();
+        sides.open.clear();
+        for mut config in level.drain(..) {
+            self.tick(sides)?;
             self.settle(&mut config);
-            self.file(config, &mut sides);
+            self.file(config, sides);
         }
         if sides.open.is_empty() {
-            return Ok(sides);
+            return Ok(());
         }
-        let sources = self.sources();
+        self.get_ready();
         let mut next = 0;
         while next < sides.open.len() {
             // One that was replaced in the meantime need not be extended.
             if let Some(config) = sides.open.get(next).cloned() {
-                self.tick(&sides)?;
-                self.swap(&config, &mut sides);
-                self.write(&config, &sources, &mut sides);
+                self.tick(sides)?;
+                self.swap(&config, sides);
+                self.write(&config, sides);
             }
             next += 1;
         }
-        Ok(sides)
+        Ok(())
     }
 
     /// Takes in what happens without a step: who sees the current value.
@@ -289,52 +285,54 @@ impl<'a, const W: usize> Search<'a, W> {
         }
     }
 
-    /// What can be written now.
-    fn sources(&self) -> Vec<Source> {
-        let mut writes: Vec<(u32, u32, u32)> = Vec::with_capacity(self.pending_writes.len());
+    /// Finds what can be written now, of each value the earliest return first.
+    fn get_ready(&mut self) {
+        self.ready.clear();
         for item in &self.pending_writes {
             let op = self.ops[*item as usize];
-            writes.push((self.layout.wanted(op.to().unwrap_or(INITIAL), self.now), op.ret, *item));
+            let value = self.layout.wanted(op.to().unwrap_or(INITIAL), self.now);
+            self.ready.push((value, op.ret, *item));
         }
-        writes.sort_unstable();
-        let mut sources: Vec<Source> = Vec::new();
-        for (value, _, item) in writes {
-            match sources.last_mut().filter(|source| source.value == value) {
-                Some(source) => source.writes.push(item),
-                None => sources.push(Source { value, writes: vec![item], crowds: Vec::new() }),
-            }
-        }
+        self.ready.sort_unstable();
+        self.ready_crowds.clear();
         for (number, crowd) in self.layout.crowds.iter().enumerate() {
             if let Deed::Write(value) = crowd.deed {
-                let value = self.layout.wanted(value, self.now);
-                match sources.iter_mut().find(|source| source.value == value) {
-                    Some(source) => source.crowds.push(number),
-                    None => sources.push(Source { value, writes: Vec::new(), crowds: vec![number] }),
-                }
+                self.ready_crowds.push((self.layout.wanted(value, self.now), number));
             }
         }
-        sources
     }
 
-    fn write(&mut self, config: &Config<W>, sources: &[Source], sides: &mut Sides<W>) {
-        for source in sources {
-            let unspent = |item: &&u32| !config.spent.contains(self.slot(**item));
-            let left = |crowd: &&usize| config.used[**crowd] < self.offered[**crowd];
-            let mut next = config.copy();
-            let item = if let Some(item) = source.writes.iter().find(unspent) {
-                next.spent.insert(self.slot(*item));
-                *item
-            } else if let Some(crowd) = source.crowds.iter().find(left) {
-                next.used[*crowd] += 1;
-                self.layout.crowds[*crowd].members[config.used[*crowd] as usize]
-            } else {
+    fn write(&mut self, config: &Config<W>, sides: &mut Sides<W>) {
+        let mut done = None;
+        for place in 0..self.ready.len() {
+            let (value, _, item) = self.ready[place];
+            let slot = self.slot(item);
+            if done == Some(value) || config.spent.contains(slot) {
                 continue;
-            };
-            next.free = next.free.with(&self.writes).without(&next.spent);
-            // The group of values without a future goes by one name.
-            next.value = source.value;
-            self.take(item, next, config, false, sides);
+            }
+            done = Some(value);
+            let mut next = config.clone();
+            next.spent.insert(slot);
+            self.make_current(value, item, next, config, sides);
         }
+        for place in 0..self.ready_crowds.len() {
+            let (value, crowd) = self.ready_crowds[place];
+            let used = config.used[crowd];
+            let better =
+                |(other, _, item): &(u32, u32, u32)| *other == value && !config.spent.contains(self.slot(*item));
+            if used < self.offered[crowd] && !self.ready.iter().any(better) {
+                let mut next = config.clone();
+                next.used[crowd] += 1;
+                let item = self.layout.crowds[crowd].members[used as usize];
+                self.make_current(value, item, next, config, sides);
+            }
+        }
+    }
+
+    fn make_current(&mut self, value: u32, item: u32, mut next: Config<W>, config: &Config<W>, sides: &mut Sides<W>) {
+        next.free = next.free.with(&self.writes).without(&next.spent);
+        next.value = value;
+        self.take(item, next, config, false, sides);
     }
 
     fn swap(&mut self, config: &Config<W>, sides: &mut Sides<W>) {
@@ -345,7 +343,7 @@ impl<'a, const W: usize> Search<'a, W> {
                 && from == config.value
                 && !config.swapped.contains(slot)
             {
-                let mut next = config.copy();
+                let mut next = config.clone();
                 next.swapped.insert(slot);
                 next.value = to;
                 self.take(item, next, config, true, sides);
@@ -358,7 +356,7 @@ impl<'a, const W: usize> Search<'a, W> {
                 && from == config.value
                 && used < self.offered[number]
             {
-                let mut next = config.copy();
+                let mut next = config.clone();
                 next.used[number] += 1;
                 next.value = to;
                 self.take(crowd.members[used as usize], next, config, false, sides);
@@ -391,20 +389,18 @@ impl<'a, const W: usize> Search<'a, W> {
 
     /// Where no configuration takes in `item`. `place` is that of its return among the steps.
     fn dead(&self, item: u32, place: usize, path: u32, without: &Front<W>) -> Dead {
-        let sources = self.sources();
         let mut values: Vec<u32> = Vec::new();
         for config in without.iter() {
             let last = self.paths.last(config.path).and_then(|(item, _)| self.ops[item as usize].to());
             values.push(last.unwrap_or(INITIAL));
-            for source in &sources {
-                let unspent = source.writes.iter().filter(|item| !config.spent.contains(self.slot(**item)));
-                values.extend(unspent.filter_map(|item| self.ops[*item as usize].to()));
-                let left = source.crowds.iter().filter(|crowd| config.used[**crowd] < self.offered[**crowd]);
-                values.extend(left.filter_map(|crowd| match self.layout.crowds[*crowd].deed {
-                    Deed::Write(value) => Some(value),
-                    _ => None,
-                }));
-            }
+            let unspent = self.pending_writes.iter().filter(|item| !config.spent.contains(self.slot(**item)));
+            values.extend(unspent.filter_map(|item| self.ops[*item as usize].to()));
+            let left = |number: usize| config.used[number] < self.offered[number];
+            let crowds = self.layout.crowds.iter().enumerate().filter(|(number, _)| left(*number));
+            values.extend(crowds.filter_map(|(_, crowd)| match crowd.deed {
+                Deed::Write(value) => Some(value),
+                _ => None,
+            }));
         }
         // What it says it found it did not find.
         let claimed = self.ops[item as usize].from();

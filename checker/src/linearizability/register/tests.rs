@@ -346,6 +346,6 @@ fn the_lazy_search_agrees_with_the_general_one() {
         let shape =
             Shape { operations: 26, processes: 7, swaps, values: Some(values), wrong: 12, differ: true, ..RECURRING };
         let tally = compare(Way::Lazy, &shape, 10_000, false);
-        assert!(tally.valid > 1_000 && tally.invalid > 1_000 && tally.passed_on == 0);
+        assert!(tally.valid > 1_000 && tally.invalid > 700 && tally.passed_on == 0);
     }
 }

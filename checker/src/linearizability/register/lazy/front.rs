@@ -35,11 +35,6 @@ impl<const W: usize> Config<W> {
         }
     }
 
-    /// For a step. A used write is not free: the caller says which.
-    pub(super) fn copy(&self) -> Self {
-        self.clone()
-    }
-
     /// The slot is about to serve another operation.
     pub(super) fn clear(&mut self, slot: usize) {
         for bits in [&mut self.swapped, &mut self.seen, &mut self.free, &mut self.spent] {
@@ -55,8 +50,8 @@ impl<const W: usize> Config<W> {
     }
 }
 
-/// Configurations by number; those that were replaced are gone. Configurations with the same value and the same swaps
-/// form a chain.
+/// Configurations by number; those that were replaced are gone. Where there are many, those with the same value and the
+/// same swaps form a chain.
 pub(super) struct Front<const W: usize> {
     configs: Vec<Option<Config<W>>>,
     next: Vec<u32>,
@@ -65,9 +60,20 @@ pub(super) struct Front<const W: usize> {
 
 const END: u32 = u32::MAX;
 
+/// Up to so many are compared one by one: most fronts have a handful, which is not worth a table.
+const HANDFUL: usize = 12;
+
 impl<const W: usize> Front<W> {
     pub(super) fn new() -> Self {
         Self { configs: Vec::new(), next: Vec::new(), heads: HashMap::default() }
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.configs.clear();
+        if !self.next.is_empty() {
+            self.next.clear();
+            self.heads.clear();
+        }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -87,36 +93,58 @@ impl<const W: usize> Front<W> {
         self.configs.iter().flatten()
     }
 
-    pub(super) fn into_configs(self) -> Vec<Config<W>> {
-        self.configs.into_iter().flatten().collect()
+    /// Takes all out.
+    pub(super) fn drain(&mut self) -> impl Iterator<Item = Config<W>> + '_ {
+        self.configs.drain(..).flatten()
     }
 
     /// Unless one that replaces it is there. Takes out those that it replaces.
     pub(super) fn insert(&mut self, config: Config<W>) {
-        let number = self.configs.len() as u32;
-        // Most fronts have a single configuration, which is not worth a table.
-        if number == 1 && self.heads.is_empty() {
-            let first = self.configs[0].as_ref().map(|first| (first.value, first.swapped));
-            self.heads.extend(first.map(|core| (core, 0)));
+        if self.configs.len() < HANDFUL {
+            let alike = |other: &Config<W>| other.value == config.value && other.swapped == config.swapped;
+            for place in &mut self.configs {
+                if let Some(other) = place.as_ref().filter(|other| alike(other)) {
+                    if other.replaces(&config) {
+                        return;
+                    }
+                    if config.replaces(other) {
+                        *place = None;
+                    }
+                }
+            }
+            self.configs.push(Some(config));
+            return;
         }
-        if number > 0 {
-            let head = self.heads.entry((config.value, config.swapped)).or_insert(END);
-            let mut other = *head;
-            while other != END {
-                let place = &mut self.configs[other as usize];
-                if place.as_ref().is_some_and(|other| other.replaces(&config)) {
+        if self.next.is_empty() {
+            self.chain();
+        }
+        let head = self.heads.entry((config.value, config.swapped)).or_insert(END);
+        let mut number = *head;
+        while number != END {
+            let place = &mut self.configs[number as usize];
+            if let Some(other) = place.as_ref() {
+                if other.replaces(&config) {
                     return;
                 }
-                if place.as_ref().is_some_and(|other| config.replaces(other)) {
+                if config.replaces(other) {
                     *place = None;
                 }
-                other = self.next[other as usize];
             }
-            self.next.push(*head);
-            *head = number;
-        } else {
-            self.next.push(END);
+            number = self.next[number as usize];
         }
+        self.next.push(*head);
+        *head = self.configs.len() as u32;
         self.configs.push(Some(config));
+    }
+
+    fn chain(&mut self) {
+        for (number, config) in self.configs.iter().enumerate() {
+            self.next.push(END);
+            if let Some(config) = config {
+                let head = self.heads.entry((config.value, config.swapped)).or_insert(END);
+                self.next[number] = *head;
+                *head = number as u32;
+            }
+        }
     }
 }
