@@ -71,6 +71,10 @@ pub(super) fn shrink<M: Model>(
     end: usize,
     budget: Budget,
 ) -> Core {
+    if !model.judges_any_history() {
+        let operations = operations.iter().map(|(number, _)| *number).collect();
+        return Core { operations, smallest: false };
+    }
     let patience = Instant::now().checked_add(PATIENCE);
     let deadline = patience.map_or(budget.deadline, |patience| patience.min(budget.deadline));
     let shade = Shade::new(operations, &model.family());

@@ -42,6 +42,12 @@ pub trait Model: Sync {
     fn keyed(&self) -> bool {
         true
     }
+
+    /// Whether the model knows of no particular history, so that it judges changed copies of one as well. Only then is a
+    /// smallest core looked for.
+    fn judges_any_history(&self) -> bool {
+        true
+    }
 }
 
 /// Kinds of objects for which there are better algorithms than the general search. Each is a promise that the calls mean

@@ -146,15 +146,28 @@ fn text(file: &Path, model: &str, history: &History, report: &Report) -> String 
     text
 }
 
+/// A core that is not known to be smallest is shown up to this size; of a larger one, what surrounds the failure.
+const SHOWN: usize = 12;
+
 fn explain(text: &mut String, history: &History, evidence: &Evidence) {
     let core = &evidence.core;
     let count = match core.operations.len() {
         1 => "one operation is impossible".to_owned(),
         count => format!("{count} operations do not fit together"),
     };
-    let known = if core.smallest { "smallest core" } else { "core, not known to be smallest" };
-    let _ = write!(text, "\n  {known}: {count}, whatever the others did");
-    for row in timeline(history, &core.operations) {
+    let rows = if core.smallest || core.operations.len() <= SHOWN {
+        let known = if core.smallest { "smallest core" } else { "core, not known to be smallest" };
+        let _ = write!(text, "\n  {known}: {count}, whatever the others did");
+        timeline(history, &core.operations)
+    } else {
+        let _ = write!(text, "\n  no small core is known; what fits nowhere, and what is around it:");
+        let around = [&[evidence.operation], &evidence.witnesses[..], &evidence.concurrent[..]].concat();
+        let mut around: Vec<usize> = around.into_iter().take(SHOWN).collect();
+        around.sort_unstable();
+        around.dedup();
+        timeline(history, &around)
+    };
+    for row in rows {
         let _ = write!(text, "\n    {row}");
     }
     let (extent, events) = match evidence.prefix {
