@@ -8,6 +8,7 @@
 
 mod automaton;
 mod bits;
+mod collections;
 mod evidence;
 mod model;
 mod models;
@@ -276,6 +277,9 @@ fn search_key<M: Model>(
 ) -> Found {
     if Instant::now() >= budget.deadline {
         return Found::Stopped(Stop::Timeout, 0);
+    }
+    if let Some(found) = collections::decide(candidates, &model.family(), budget) {
+        return found;
     }
     let plan = Plan::new(candidates, model, automaton);
     search(&plan, automaton, budget)
