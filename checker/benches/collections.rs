@@ -1,12 +1,13 @@
-//! Collections with distinct elements, a counter and a mutex: time and memory of a whole check.
+//! Collections with distinct elements, a counter and a mutex: time and memory of a whole check, after the history was read.
 //!
 //! `cargo bench --bench collections [-- 1000000]` prints one table: histories of 10 clients, true but for the rows that
 //! say `invalid`, in which two replies near the end are exchanged or one is made up. Each row is a process of its own, so
-//! that its peak memory is its own; `held` is what the history itself takes.
+//! that its peak memory is its own; `held` is what the history itself takes. Seconds are processor
+//! time, so that other work beside does not count.
 
 use std::collections::{BTreeSet, BinaryHeap, VecDeque};
 use std::process::{Command, ExitCode};
-use std::time::Instant;
+use std::time::Duration;
 
 use sextant::linearizability::{
     Counter, Finding, Limits, Model, Mutex, PriorityQueue, Queue, Set, Stack, check, verify,
@@ -37,7 +38,7 @@ fn number(text: &str) -> usize {
 fn table(sizes: &[usize]) -> ExitCode {
     println!(
         "{:<16}{:>12}{:>10}{:>12}{:>12}{:>12}",
-        "object", "operations", "verdict", "check, s", "held, MB", "peak, MB"
+        "object", "operations", "verdict", "cpu, s", "held, MB", "peak, MB"
     );
     let program = std::env::current_exe().expect("the path of this program");
     for object in OBJECTS {
@@ -68,9 +69,10 @@ fn row(object: &str, operations: usize, invalid: bool) -> ExitCode {
 
 fn measure<M: Model>(object: &str, history: &History, model: &M, invalid: bool) -> ExitCode {
     let held = memory("VmRSS:");
-    let start = Instant::now();
-    let report = check(history, model, &Limits::default());
-    let seconds = start.elapsed().as_secs_f64();
+    let start = cpu_seconds();
+    let limits = Limits { timeout: Duration::from_secs(600), ..Limits::default() };
+    let report = check(history, model, &limits);
+    let seconds = cpu_seconds() - start;
     let peak = memory("VmHWM:");
     let (operations, verdict) = (report.operations, report.verdict());
     println!("{object:<16}{operations:>12}{verdict:>10}{seconds:>12.3}{held:>12}{peak:>12}");
@@ -80,6 +82,11 @@ fn measure<M: Model>(object: &str, history: &History, model: &M, invalid: bool) 
     };
     let expected = if invalid { Verdict::Invalid } else { Verdict::Valid };
     if verdict == expected && replays { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn cpu_seconds() -> f64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    time.tv_sec as f64 + time.tv_nsec as f64 * 1e-9
 }
 
 /// In MB; 0 where the system does not say.
@@ -144,52 +151,93 @@ struct Client {
     reply: Option<Reply>,
 }
 
-fn history(name: &str, operations: usize, invalid: bool) -> History {
-    let mut rng = Rng::new(7);
-    let mut object = Object::default();
-    let mut clients: Vec<Option<Client>> = (0..CLIENTS).map(|_| None).collect();
-    let mut events: Vec<Event> = Vec::with_capacity(2 * operations + 2);
-    let (mut invoked, mut running) = (0, 0);
-    while invoked < operations || running > 0 {
-        let process = rng.below(CLIENTS);
-        let event = |kind, call| Event { process: process as u64, kind, call, key: "x".into(), time: None };
-        match clients[process].take() {
-            None if invoked == operations => {}
-            None => {
-                invoked += 1;
-                running += 1;
-                let call = draw(name, &mut rng, invoked as i64);
-                events.push(event(Kind::Invoke, call.clone()));
-                clients[process] = Some(Client { call, reply: None });
-            }
-            // A lock that is not in the state for it waits, or gives up.
-            Some(Client { call, reply: None }) if rng.percent(50) => {
-                let reply = object.apply(&call);
-                if reply.is_none() && rng.percent(50) {
-                    running -= 1;
-                    events.push(event(Kind::Fail, call));
-                } else {
-                    clients[process] = Some(Client { call, reply });
+/// A run, one event after the other: streamed, so that what is measured is not what the generator held.
+struct Run<'a> {
+    name: &'a str,
+    operations: usize,
+    rng: Rng,
+    object: Object,
+    clients: Vec<Option<Client>>,
+    invoked: usize,
+    running: usize,
+    /// What the last read has seen, and whether it is still to come.
+    last_read: Option<Kind>,
+}
+
+impl<'a> Run<'a> {
+    fn new(name: &'a str, operations: usize) -> Self {
+        let clients = (0..CLIENTS).map(|_| None).collect();
+        let last_read = (name == "set-read").then_some(Kind::Invoke);
+        Self {
+            name,
+            operations,
+            rng: Rng::new(7),
+            object: Object::default(),
+            clients,
+            invoked: 0,
+            running: 0,
+            last_read,
+        }
+    }
+
+    fn read_all(&mut self) -> Option<Event> {
+        let kind = self.last_read.take()?;
+        if kind == Kind::Invoke {
+            let elements = self.object.set.iter().map(|element| Value::Int(*element)).collect();
+            self.last_read = Some(Kind::Ok(Reply::Read(elements)));
+        }
+        Some(event(0, kind, Call::Read))
+    }
+}
+
+fn event(process: usize, kind: Kind, call: Call) -> Event {
+    Event { process: process as u64, kind, call, key: "x".into(), time: None }
+}
+
+impl Iterator for Run<'_> {
+    type Item = Event;
+
+    fn next(&mut self) -> Option<Event> {
+        while self.invoked < self.operations || self.running > 0 {
+            let process = self.rng.below(CLIENTS);
+            match self.clients[process].take() {
+                None if self.invoked == self.operations => {}
+                None => {
+                    self.invoked += 1;
+                    self.running += 1;
+                    let call = draw(self.name, &mut self.rng, self.invoked as i64);
+                    self.clients[process] = Some(Client { call: call.clone(), reply: None });
+                    return Some(event(process, Kind::Invoke, call));
+                }
+                // A lock that is not in the state for it waits, or gives up.
+                Some(Client { call, reply: None }) if self.rng.percent(50) => {
+                    let reply = self.object.apply(&call);
+                    if reply.is_none() && self.rng.percent(50) {
+                        self.running -= 1;
+                        return Some(event(process, Kind::Fail, call));
+                    }
+                    self.clients[process] = Some(Client { call, reply });
+                }
+                Some(client @ Client { reply: None, .. }) => self.clients[process] = Some(client),
+                Some(Client { call, reply: Some(reply) }) => {
+                    self.running -= 1;
+                    return Some(event(process, Kind::Ok(reply), call));
                 }
             }
-            Some(client @ Client { reply: None, .. }) => clients[process] = Some(client),
-            Some(Client { call, reply: Some(reply) }) => {
-                running -= 1;
-                events.push(event(Kind::Ok(reply), call));
-            }
         }
+        self.read_all()
     }
-    if name == "set-read" {
-        let mut elements: Vec<Value> = object.set.iter().map(|element| Value::Int(*element)).collect();
-        if invalid {
-            elements.pop();
+}
+
+fn history(name: &str, operations: usize, invalid: bool) -> History {
+    let lies = if invalid { lies(name, operations) } else { Vec::new() };
+    let tell = |(index, mut event): (usize, Event)| {
+        if let Some((_, lie)) = lies.iter().find(|(at, _)| *at == index) {
+            event.kind = Kind::Ok(lie.clone());
         }
-        let event = |kind| Event { process: 0, kind, call: Call::Read, key: "x".into(), time: None };
-        events.extend([event(Kind::Invoke), event(Kind::Ok(Reply::Read(elements.into_iter().collect())))]);
-    } else if invalid {
-        spoil(&mut events, operations as i64);
-    }
-    History::from_events(events).expect("events that fit together")
+        event
+    };
+    History::from_events(Run::new(name, operations).enumerate().map(tell)).expect("events that fit together")
 }
 
 fn draw(name: &str, rng: &mut Rng, number: i64) -> Call {
@@ -215,25 +263,29 @@ fn draw(name: &str, rng: &mut Rng, number: i64) -> Call {
     }
 }
 
-/// Makes something of the last tenth wrong: exchanges what two operations far apart returned, or lets a read return too
-/// much, or an attempt succeed that had failed.
-fn spoil(events: &mut [Event], operations: i64) {
-    let start = events.len() - events.len() / 10;
-    let taken = |event: &Event| matches!(&event.kind, Kind::Ok(Reply::Returned(Value::Int(_))));
-    let late: Vec<usize> = (start..events.len()).filter(|index| taken(&events[*index])).collect();
-    if let [one, .., other] = late[..] {
-        let kind = std::mem::replace(&mut events[one].kind, Kind::Fail);
-        events[one].kind = std::mem::replace(&mut events[other].kind, kind);
-        return;
+/// Replies that are wrong, by number of the event, in the last tenth: what two operations far apart returned is
+/// exchanged, or a read returns too much or too little, or an attempt succeeds that had failed.
+fn lies(name: &str, operations: usize) -> Vec<(usize, Reply)> {
+    let late = Run::new(name, operations).enumerate().skip(2 * operations - operations / 5);
+    let mut taken = Vec::new();
+    for (index, event) in late {
+        match (event.call, event.kind) {
+            (_, Kind::Ok(reply @ Reply::Returned(Value::Int(_)))) => taken.push((index, reply)),
+            (Call::Read, Kind::Ok(Reply::Read(Value::Int(_)))) => {
+                return vec![(index, Reply::Read(Value::Int(operations as i64)))];
+            }
+            (Call::Read, Kind::Ok(Reply::Read(Value::List(elements)))) => {
+                return vec![(index, Reply::Read(elements.iter().skip(1).cloned().collect()))];
+            }
+            (Call::Contains(_), Kind::Ok(Reply::Returned(Value::Bool(true)))) => {
+                return vec![(index, Reply::Returned(false.into()))];
+            }
+            (Call::Acquire, Kind::Fail) => return vec![(index, Reply::Done)],
+            _ => {}
+        }
     }
-    for event in &mut events[start..] {
-        let wrong = match (&event.call, &event.kind) {
-            (Call::Read, Kind::Ok(_)) => Reply::Read(Value::Int(operations)),
-            (Call::Contains(_), Kind::Ok(Reply::Returned(Value::Bool(true)))) => Reply::Returned(false.into()),
-            (Call::Acquire, Kind::Fail) => Reply::Done,
-            _ => continue,
-        };
-        event.kind = Kind::Ok(wrong);
-        return;
+    match &taken[..] {
+        [(one, first), .., (other, second)] => vec![(*one, second.clone()), (*other, first.clone())],
+        _ => Vec::new(),
     }
 }

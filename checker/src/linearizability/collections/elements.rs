@@ -3,12 +3,14 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::ops::Range;
+use std::time::Instant;
 
 use sextant_histories::{Call, Reply, Value};
 
 use super::slots::{NEVER, Window, presence, windows};
 use crate::linearizability::bits::Hashing;
 use crate::linearizability::prune::Candidate;
+use crate::linearizability::search::Found;
 
 /// What an operation means to a collection.
 enum Role<'a> {
@@ -158,4 +160,42 @@ impl Elements {
     pub(super) fn presences(&self) -> impl Iterator<Item = (u32, Range<u32>)> + '_ {
         self.elements.iter().enumerate().map(|(id, element)| (id as u32, element.presence()))
     }
+}
+
+/// For collections of which it is not known who takes what, where elements are unclaimed and indeterminate takes could take
+/// them. Tries, in this order:
+///
+/// 1. without the unclaimed elements: if that is a conflict, it is one whoever takes them, as they only stand in the way;
+/// 2. with each take taking what `timed` chooses, which is what it would have taken when it was invoked;
+/// 3. with the first take taking an element that is part of a conflict without it, the second likewise, and so on.
+///
+/// An order that is found is right. `None` if there is no answer.
+pub(super) fn decide_open(
+    elements: &Elements,
+    deadline: Instant,
+    timed: impl Fn(&mut Elements),
+    attempt: impl Fn(&Elements) -> Option<Found>,
+) -> Option<Found> {
+    if let Some(Found::Conflict(items)) = attempt(&elements.without_unclaimed()) {
+        return Some(Found::Conflict(items));
+    }
+    let mut assigned = elements.clone();
+    timed(&mut assigned);
+    if let Some(Found::Order(order)) = attempt(&assigned) {
+        return Some(Found::Order(order));
+    }
+    let mut assigned = elements.clone();
+    for taker in 0..=elements.takers.len() as u32 {
+        let items = match attempt(&assigned)? {
+            Found::Conflict(items) => items,
+            order => return Some(order),
+        };
+        let left = assigned.unclaimed.iter().copied().filter(|id| assigned.get(*id).take == NOBODY);
+        let guilty = left.filter(|id| items.contains(&(assigned.get(*id).put as usize))).next_back()?;
+        if taker as usize == elements.takers.len() || Instant::now() >= deadline {
+            break;
+        }
+        assigned.assign(guilty, taker);
+    }
+    None
 }

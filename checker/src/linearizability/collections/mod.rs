@@ -34,8 +34,8 @@ pub(super) fn decide(candidates: &[Candidate], family: &Family, budget: Budget) 
         Family::Counter { initial } => counter::decide(candidates, *initial),
         Family::Set => set::decide(candidates, budget),
         Family::Queue => queue::decide(candidates),
-        Family::Stack => stack::decide(candidates),
-        Family::PriorityQueue => priority_queue::decide(candidates),
+        Family::Stack => stack::decide(candidates, budget),
+        Family::PriorityQueue => priority_queue::decide(candidates, budget),
         Family::Mutex => mutex::decide(candidates),
     }
 }

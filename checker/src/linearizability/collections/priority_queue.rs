@@ -19,10 +19,9 @@
 //!
 //! Elements ascending, covered slots only grow, so a union-find forest gives the next uncovered slot.
 //!
-//! **Indeterminate pops** that no element waits for take nothing, and are left out. Otherwise they are tried in one way:
-//! each, in order of invocation, takes the least element that had entered by then and has no taker. An order found so is
-//! right; a conflict that remains when all those elements are left out is right as well, because an element that
-//! never entered stands in nobody's way (as in [`Elements`]). Between the two nothing is said.
+//! **Indeterminate pops** that no element waits for take nothing, and are left out. Otherwise a few ways are tried in which they
+//! may have taken the elements that are in for certain and not known to be taken ([`decide_open`]), among them that each took the least element that had entered by then
+//! and has no other taker. This is where the algorithm may have no answer.
 //!
 //! (Lee and Mathur 2025 have the same bound by another way: they take out elements from the greatest on.)
 
@@ -32,12 +31,12 @@ use std::ops::Range;
 
 use sextant_histories::Value;
 
-use super::elements::{Element, Elements, Gathered, NOBODY, gather, put};
+use super::elements::{Element, Elements, Gathered, NOBODY, decide_open, gather, put};
 use super::slots::{Window, chain};
 use crate::linearizability::prune::Candidate;
-use crate::linearizability::search::Found;
+use crate::linearizability::search::{Budget, Found};
 
-pub(super) fn decide(candidates: &[Candidate]) -> Option<Found> {
+pub(super) fn decide(candidates: &[Candidate], budget: Budget) -> Option<Found> {
     let elements = match gather(candidates)? {
         Gathered::Elements(elements) => elements,
         Gathered::Conflict(items) => return Some(Found::Conflict(items)),
@@ -46,15 +45,12 @@ pub(super) fn decide(candidates: &[Candidate]) -> Option<Found> {
     if !open {
         return attempt(candidates, &elements);
     }
-    let mut assigned = elements.clone();
-    assign(candidates, &mut assigned);
-    if let Some(Found::Order(order)) = attempt(candidates, &assigned) {
-        return Some(Found::Order(order));
-    }
-    match attempt(candidates, &elements.without_unclaimed())? {
-        Found::Conflict(items) => Some(Found::Conflict(items)),
-        _ => None,
-    }
+    decide_open(
+        &elements,
+        budget.deadline,
+        |elements| assign(candidates, elements),
+        |elements| attempt(candidates, elements),
+    )
 }
 
 /// Each indeterminate pop takes the least element that had entered by then.

@@ -28,20 +28,19 @@
 //! The conflict: the elements with the least `enter.last` and the greatest `leave.first`, which refuse every wrapping, and a
 //! chain of presences that leaves no place to cut between them.
 //!
-//! **Indeterminate pops** that no element waits for take nothing, and are left out. Otherwise they are tried in one way:
-//! each, in order of invocation, takes the element that entered last by then and has no taker. An order found so is
-//! right; a conflict that remains when all those elements are left out is right as well, because an element that
-//! never entered stands in nobody's way (as in [`Elements`]). Between the two nothing is said.
+//! **Indeterminate pops** that no element waits for take nothing, and are left out. Otherwise a few ways are tried in which they
+//! may have taken the elements that are in for certain and not known to be taken ([`decide_open`]), among them that each took the element that entered last by then
+//! and has no other taker. This is where the algorithm may have no answer.
 //!
 //! (Abdulla et al. 2025 prove cutting and wrapping for a quadratic algorithm; Lee and Mathur 2025 reach this bound.)
 
-use super::elements::{Element, Elements, Gathered, NOBODY, gather};
+use super::elements::{Element, Elements, Gathered, NOBODY, decide_open, gather};
 use super::slots::{Cover, Window, chain};
 use super::tree::{Counts, Least};
 use crate::linearizability::prune::Candidate;
-use crate::linearizability::search::Found;
+use crate::linearizability::search::{Budget, Found};
 
-pub(super) fn decide(candidates: &[Candidate]) -> Option<Found> {
+pub(super) fn decide(candidates: &[Candidate], budget: Budget) -> Option<Found> {
     let elements = match gather(candidates)? {
         Gathered::Elements(elements) => elements,
         Gathered::Conflict(items) => return Some(Found::Conflict(items)),
@@ -50,15 +49,7 @@ pub(super) fn decide(candidates: &[Candidate]) -> Option<Found> {
     if !open {
         return attempt(&elements);
     }
-    let mut assigned = elements.clone();
-    assign(&mut assigned);
-    if let Some(Found::Order(order)) = attempt(&assigned) {
-        return Some(Found::Order(order));
-    }
-    match attempt(&elements.without_unclaimed())? {
-        Found::Conflict(items) => Some(Found::Conflict(items)),
-        _ => None,
-    }
+    decide_open(&elements, budget.deadline, assign, attempt)
 }
 
 /// Each indeterminate pop takes the element that had entered last by then.
