@@ -166,23 +166,25 @@ impl Elements {
 /// them. Tries, in this order:
 ///
 /// 1. without the unclaimed elements: if that is a conflict, it is one whoever takes them, as they only stand in the way;
-/// 2. with each take taking what `timed` chooses, which is what it would have taken when it was invoked;
+/// 2. with the takes assigned in each of the ways that are given;
 /// 3. with the first take taking an element that is part of a conflict without it, the second likewise, and so on.
 ///
 /// An order that is found is right. `None` if there is no answer.
 pub(super) fn decide_open(
     elements: &Elements,
     deadline: Instant,
-    timed: impl Fn(&mut Elements),
+    ways: &[&dyn Fn(&mut Elements)],
     attempt: impl Fn(&Elements) -> Option<Found>,
 ) -> Option<Found> {
     if let Some(Found::Conflict(items)) = attempt(&elements.without_unclaimed()) {
         return Some(Found::Conflict(items));
     }
-    let mut assigned = elements.clone();
-    timed(&mut assigned);
-    if let Some(Found::Order(order)) = attempt(&assigned) {
-        return Some(Found::Order(order));
+    for assign in ways {
+        let mut assigned = elements.clone();
+        assign(&mut assigned);
+        if let Some(Found::Order(order)) = attempt(&assigned) {
+            return Some(Found::Order(order));
+        }
     }
     let mut assigned = elements.clone();
     for taker in 0..=elements.takers.len() as u32 {
@@ -190,8 +192,8 @@ pub(super) fn decide_open(
             Found::Conflict(items) => items,
             order => return Some(order),
         };
-        let left = assigned.unclaimed.iter().copied().filter(|id| assigned.get(*id).take == NOBODY);
-        let guilty = left.filter(|id| items.contains(&(assigned.get(*id).put as usize))).next_back()?;
+        let mut left = assigned.unclaimed.iter().copied().filter(|id| assigned.get(*id).take == NOBODY);
+        let guilty = left.rfind(|id| items.contains(&(assigned.get(*id).put as usize)))?;
         if taker as usize == elements.takers.len() || Instant::now() >= deadline {
             break;
         }

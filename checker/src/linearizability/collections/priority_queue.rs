@@ -19,9 +19,9 @@
 //!
 //! Elements ascending, covered slots only grow, so a union-find forest gives the next uncovered slot.
 //!
-//! **Indeterminate pops** that no element waits for take nothing, and are left out. Otherwise a few ways are tried in which they
-//! may have taken the elements that are in for certain and not known to be taken ([`decide_open`]), among them that each took the least element that had entered by then
-//! and has no other taker. This is where the algorithm may have no answer.
+//! **Indeterminate pops** that no element waits for take nothing, and are left out. Otherwise a few ways are tried in which
+//! they may have taken elements that are in for certain and not known to be taken ([`decide_open`]). This is where there
+//! may be no answer.
 //!
 //! (Lee and Mathur 2025 have the same bound by another way: they take out elements from the greatest on.)
 
@@ -45,12 +45,9 @@ pub(super) fn decide(candidates: &[Candidate], budget: Budget) -> Option<Found> 
     if !open {
         return attempt(candidates, &elements);
     }
-    decide_open(
-        &elements,
-        budget.deadline,
-        |elements| assign(candidates, elements),
-        |elements| attempt(candidates, elements),
-    )
+    decide_open(&elements, budget.deadline, &[&|elements| assign(candidates, elements)], |elements| {
+        attempt(candidates, elements)
+    })
 }
 
 /// Each indeterminate pop takes the least element that had entered by then.

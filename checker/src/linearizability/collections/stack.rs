@@ -28,14 +28,18 @@
 //! The conflict: the elements with the least `enter.last` and the greatest `leave.first`, which refuse every wrapping, and a
 //! chain of presences that leaves no place to cut between them.
 //!
-//! **Indeterminate pops** that no element waits for take nothing, and are left out. Otherwise a few ways are tried in which they
-//! may have taken the elements that are in for certain and not known to be taken ([`decide_open`]), among them that each took the element that entered last by then
-//! and has no other taker. This is where the algorithm may have no answer.
+//! **Indeterminate pops** that no element waits for take nothing, and are left out. Otherwise a few ways are tried in which
+//! they may have taken elements that are in for certain and not known to be taken ([`decide_open`]). This is where there
+//! may be no answer.
 //!
 //! (Abdulla et al. 2025 prove cutting and wrapping for a quadratic algorithm; Lee and Mathur 2025 reach this bound.)
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::ops::Range;
+
 use super::elements::{Element, Elements, Gathered, NOBODY, decide_open, gather};
-use super::slots::{Cover, Window, chain};
+use super::slots::{Cover, NEVER, Window, chain};
 use super::tree::{Counts, Least};
 use crate::linearizability::prune::Candidate;
 use crate::linearizability::search::{Budget, Found};
@@ -49,11 +53,11 @@ pub(super) fn decide(candidates: &[Candidate], budget: Budget) -> Option<Found> 
     if !open {
         return attempt(&elements);
     }
-    decide_open(&elements, budget.deadline, assign, attempt)
+    decide_open(&elements, budget.deadline, &[&assign_by_need, &assign_by_time], attempt)
 }
 
 /// Each indeterminate pop takes the element that had entered last by then.
-fn assign(elements: &mut Elements) {
+fn assign_by_time(elements: &mut Elements) {
     let mut entered = Vec::new();
     let by_entry = elements.unclaimed.clone();
     let mut waiting = by_entry.into_iter().peekable();
@@ -65,6 +69,47 @@ fn assign(elements: &mut Elements) {
         if let Some(id) = entered.pop() {
             elements.assign(id, taker as u32);
         }
+    }
+}
+
+/// Elements have to be popped before what lies below them: those that have to be popped first are taken by the pops that
+/// were invoked first, and those that may stay are not taken. Wherever in its window a push takes effect, it does so above
+/// everything that is present there.
+fn assign_by_need(elements: &mut Elements) {
+    let claimed = elements.elements.iter().filter(|element| element.take != NOBODY);
+    let mut present: Vec<(Range<u32>, u32)> = claimed.map(|element| (element.presence(), element.leave.last)).collect();
+    present.retain(|(presence, _)| !presence.is_empty());
+    present.sort_unstable_by_key(|(presence, _)| presence.start);
+    let mut coming = present.into_iter().peekable();
+    let mut covering = BinaryHeap::new();
+    // Slot to the last slot in which all that is present there is still there.
+    let mut until = Vec::with_capacity(elements.slots as usize);
+    for slot in 0..elements.slots {
+        while let Some((presence, last)) = coming.next_if(|(presence, _)| presence.start <= slot) {
+            covering.push(Reverse((last, presence.end)));
+        }
+        while covering.peek().is_some_and(|Reverse((_, end))| *end <= slot) {
+            covering.pop();
+        }
+        until.push(covering.peek().map_or(NEVER, |Reverse((last, _))| *last));
+    }
+    // Position among the pops that find nothing to the least last slot from there on.
+    let mut soonest = vec![NEVER; elements.empties.len() + 1];
+    for (position, (_, window)) in elements.empties.iter().enumerate().rev() {
+        soonest[position] = window.last.min(soonest[position + 1]);
+    }
+    let need = |id: &u32| {
+        let enter = elements.get(*id).enter;
+        let below = (enter.first..=enter.last).map(|slot| until[slot as usize]).max();
+        // A pop that finds nothing, and begins only then, wants it gone as well.
+        let behind = elements.empties.partition_point(|(_, window)| window.first <= enter.last);
+        below.unwrap_or(NEVER).min(soonest[behind])
+    };
+    let mut needs: Vec<(u32, u32)> = elements.unclaimed.iter().map(|id| (need(id), *id)).collect();
+    needs.retain(|(need, _)| *need != NEVER);
+    needs.sort_unstable();
+    for (taker, (_, id)) in needs.iter().take(elements.takers.len()).enumerate() {
+        elements.assign(*id, taker as u32);
     }
 }
 

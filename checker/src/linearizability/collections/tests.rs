@@ -431,8 +431,8 @@ fn long<M: Model>(object: Object, model: &M, most_passed_on: usize) {
 #[test]
 fn long_histories_with_indeterminate_operations() {
     long(Object::Queue, &Queue, 0);
-    long(Object::Stack, &Stack, 300);
-    long(Object::PriorityQueue, &PriorityQueue, 300);
+    long(Object::Stack, &Stack, 10);
+    long(Object::PriorityQueue, &PriorityQueue, 10);
     long(Object::Set, &Set, 0);
     long(Object::ListedSet, &Set, 0);
     long(Object::Counter, &Counter::default(), 0);
