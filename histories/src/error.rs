@@ -35,6 +35,11 @@ pub enum Fault {
     LateHeader,
     /// An event that cannot follow those before it.
     Misuse(Misuse),
+    /// Nanoseconds of this event and of the last one before it that has a time, where times must not go backwards.
+    TimeBackwards {
+        time: u64,
+        last: u64,
+    },
 }
 
 impl Error {
@@ -71,6 +76,7 @@ impl fmt::Display for Fault {
             Self::Malformed(reason) => f.write_str(reason),
             Self::LateHeader => f.write_str("`about` belongs on line 1 only"),
             Self::Misuse(misuse) => fmt::Display::fmt(misuse, f),
+            Self::TimeBackwards { time, last } => write!(f, "time goes backwards: {time} after {last}"),
         }
     }
 }
