@@ -45,6 +45,7 @@ mod pairing;
 mod quick;
 mod reader;
 mod recorder;
+pub mod statistics;
 mod value;
 mod warnings;
 
