@@ -1,7 +1,7 @@
 //! A fuzzer that needs nothing: no nightly compiler, no instrumentation, and the same inputs from the same seed.
 //!
-//! Inputs that are refused for a reason not met before join the seeds, which takes the place of coverage: reasons name
-//! the branches of a parser.
+//! Inputs that are refused for a reason not met before join the seeds, and some that are accepted. That takes the place of
+//! coverage: reasons name the branches of a parser.
 
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -78,8 +78,11 @@ impl Fuzzer {
             let said = said.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
             (input.clone(), said.unwrap_or_default())
         })?;
-        let known = reason.map(|text| text.chars().filter(|c| !c.is_ascii_digit()).take(80).collect());
-        if input.len() <= LONGEST && self.pool.len() < POOL && known.is_some_and(|text| self.reasons.insert(text)) {
+        let worth_it = match reason {
+            Some(reason) => self.reasons.insert(in_general(&reason)),
+            None => self.rng.below(50) == 0,
+        };
+        if worth_it && input.len() <= LONGEST && self.pool.len() < POOL {
             self.pool.push(input);
         }
         Ok(())
@@ -147,4 +150,10 @@ impl Fuzzer {
             }
         }
     }
+}
+
+/// How a reason begins, before it quotes from the input.
+fn in_general(reason: &str) -> String {
+    let before = reason.split(['`', '"', '\'', '\\']).next().unwrap_or_default();
+    before.chars().filter(char::is_ascii_alphabetic).take(30).collect()
 }
