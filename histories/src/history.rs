@@ -1,5 +1,6 @@
 //! A whole history: invocations paired with their completions.
 
+use std::io::BufRead;
 use std::path::Path;
 
 use crate::error::{Error, Fault};
@@ -94,15 +95,23 @@ impl History {
     /// counts as indeterminate. Where the *machine* failed before [`Recorder::finish`](crate::Recorder::finish) more
     /// lines than the torn one may be lost, and a verdict of invalid may be due to a lost invocation.
     pub fn salvage(path: impl AsRef<Path>) -> Result<(Self, Option<Error>), Error> {
-        let mut reader = Reader::open(path)?;
+        Self::collect(&mut Reader::open(path)?)
+    }
+
+    /// [`History::salvage`] from a reader that may have been told more, and that knows the
+    /// [`Warnings`](crate::Warnings) afterwards.
+    pub fn collect<R: BufRead>(reader: &mut Reader<R>) -> Result<(Self, Option<Error>), Error> {
         let mut builder = Builder::default();
-        for event in &mut reader {
+        while let Some(event) = reader.next() {
             match event {
                 Ok((operation, event)) => builder.push(operation, event),
                 Err(error) if matches!(error.fault, Fault::TruncatedLastLine) => {
                     return Ok((builder.finish(reader.about()), Some(error)));
                 }
                 Err(error) => return Err(error),
+            }
+            if builder.events == SAMPLE {
+                builder.make_room(reader.expected_events());
             }
         }
         Ok((builder.finish(reader.about()), None))
@@ -194,7 +203,19 @@ struct Builder {
     events: usize,
 }
 
+/// After how many events the length of the rest is guessed.
+const SAMPLE: usize = 1 << 14;
+
 impl Builder {
+    /// A vector that grows by doubling holds three times its content while it moves. The guess is a little generous; what
+    /// is not written is not taken from the system.
+    fn make_room(&mut self, events: Option<usize>) {
+        let Some(events) = events else { return };
+        let operations = (events as f64 / self.events as f64 * self.operations.len() as f64 * 1.02) as usize;
+        // Only a guess: where there is no room for it, there may be for what really comes.
+        let _ = self.operations.try_reserve_exact(operations.saturating_sub(self.operations.len()));
+    }
+
     fn push(&mut self, operation: usize, event: Event) {
         let moment = Moment { index: self.events, time: event.time };
         self.events += 1;

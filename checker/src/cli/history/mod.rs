@@ -1,7 +1,9 @@
 //! `sextant history`: judge recorded histories.
 
 mod check;
+mod generate;
 mod model;
+mod stats;
 
 use std::io;
 
@@ -18,10 +20,16 @@ pub struct Args {
 enum Command {
     /// Are the histories linearizable?
     Check(check::Check),
+    /// Make a history whose verdict is known
+    Generate(generate::Generate),
+    /// What the histories consist of
+    Stats(stats::Stats),
 }
 
 pub fn run(args: &Args) -> io::Result<Exit> {
     match &args.command {
         Command::Check(check) => check.run(),
+        Command::Generate(generate) => generate.run(),
+        Command::Stats(stats) => stats.run(),
     }
 }

@@ -20,7 +20,7 @@ use super::slots::{NEVER, Window, windows};
 use crate::linearizability::prune::Candidate;
 use crate::linearizability::search::Found;
 
-pub(super) fn decide(candidates: &[Candidate], initial: i64) -> Option<Found> {
+pub(super) fn decide(candidates: &[Candidate<'_>], initial: i64) -> Option<Found> {
     let windows = windows(candidates)?;
     let amount = amount(candidates)?;
     let taken = vec![false; candidates.len()];
@@ -29,7 +29,7 @@ pub(super) fn decide(candidates: &[Candidate], initial: i64) -> Option<Found> {
     let mut due: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
     for (slot, candidate) in candidates.iter().enumerate() {
         let item = slot as u32;
-        match (&candidate.call, &candidate.reply) {
+        match (candidate.call, candidate.reply) {
             (Call::Read, None) | (Call::Add(Value::Int(0)), None) => {}
             (Call::Add(Value::Int(0)), Some(Reply::Done)) => counter.take(item),
             (Call::Add(_), _) => counter.pending.push(Reverse((windows[slot].last, item))),
@@ -53,10 +53,10 @@ pub(super) fn decide(candidates: &[Candidate], initial: i64) -> Option<Found> {
 }
 
 /// What every addition adds; 1 if there is none. `None` if they differ, or say more than that they are done.
-fn amount(candidates: &[Candidate]) -> Option<i64> {
+fn amount(candidates: &[Candidate<'_>]) -> Option<i64> {
     let mut amount = None;
     for candidate in candidates {
-        match (&candidate.call, &candidate.reply) {
+        match (candidate.call, candidate.reply) {
             (Call::Add(_), Some(Reply::Returned(_))) => return None,
             (Call::Add(Value::Int(0)), _) => {}
             (Call::Add(Value::Int(more)), _) if *amount.get_or_insert(*more) != *more => return None,
@@ -76,7 +76,7 @@ fn count(seen: i64, initial: i64, amount: i64) -> Option<u64> {
 
 #[derive(Default)]
 struct Counter<'a> {
-    candidates: &'a [Candidate],
+    candidates: &'a [Candidate<'a>],
     windows: &'a [Window],
     count: u64,
     /// Additions that are not taken, the next one due on top.
@@ -129,7 +129,7 @@ impl Counter<'_> {
     fn overshot(&self, read: u32, wanted: u64) -> Vec<usize> {
         let over = |item: &usize| self.windows[*item].last < read;
         let adds = (0..read as usize).filter(|item| matches!(self.candidates[*item].call, Call::Add(_)));
-        let adds = adds.filter(|item| self.candidates[*item].call != Call::Add(Value::Int(0)));
+        let adds = adds.filter(|item| self.candidates[*item].call != &Call::Add(Value::Int(0)));
         let over: Vec<usize> = adds.filter(over).take(wanted as usize + 1).collect();
         if over.len() as u64 > wanted {
             return over.into_iter().chain([read as usize]).collect();

@@ -22,8 +22,8 @@ enum Role<'a> {
 }
 
 /// `None` for an operation that collections do not have.
-fn role(candidate: &Candidate) -> Option<Role<'_>> {
-    match (&candidate.call, &candidate.reply) {
+fn role<'a>(candidate: &Candidate<'a>) -> Option<Role<'a>> {
+    match (candidate.call, candidate.reply) {
         (Call::Enqueue(value) | Call::Push(value) | Call::Insert(value), None | Some(Reply::Done)) => {
             Some(Role::Puts(value))
         }
@@ -35,7 +35,7 @@ fn role(candidate: &Candidate) -> Option<Role<'_>> {
 }
 
 /// The element that the operation puts in.
-pub(super) fn put(candidate: &Candidate) -> Option<&Value> {
+pub(super) fn put<'a>(candidate: &Candidate<'a>) -> Option<&'a Value> {
     match role(candidate)? {
         Role::Puts(value) => Some(value),
         Role::Takes(_) | Role::FindsNothing | Role::MayTake => None,
@@ -99,7 +99,7 @@ pub(super) enum Gathered {
 }
 
 /// `None` if an element is put twice, or an operation is unknown.
-pub(super) fn gather(candidates: &[Candidate]) -> Option<Gathered> {
+pub(super) fn gather(candidates: &[Candidate<'_>]) -> Option<Gathered> {
     let windows = windows(candidates)?;
     let slots = candidates.len() as u32;
     let mut ids: HashMap<&Value, u32, Hashing> = HashMap::default();

@@ -25,14 +25,19 @@ mod tests;
 
 use super::model::Family;
 use super::prune::Candidate;
-use super::search::{Budget, Found};
+use super::search::{Budget, Cancelled, Found};
 
 /// What the algorithm for the family says of one object's operations; `None` if it does not apply.
-pub(super) fn decide(candidates: &[Candidate], family: &Family, budget: Budget) -> Option<Found> {
+pub(super) fn decide(
+    candidates: &[Candidate<'_>],
+    family: &Family,
+    budget: Budget,
+    cancelled: Cancelled<'_>,
+) -> Option<Found> {
     match family {
         Family::General | Family::Register { .. } => None,
         Family::Counter { initial } => counter::decide(candidates, *initial),
-        Family::Set => set::decide(candidates, budget),
+        Family::Set => set::decide(candidates, budget, cancelled),
         Family::Queue => queue::decide(candidates),
         Family::Stack => stack::decide(candidates, budget),
         Family::PriorityQueue => priority_queue::decide(candidates, budget),

@@ -20,7 +20,7 @@ use super::slots::{NEVER, Window, windows};
 use crate::linearizability::prune::Candidate;
 use crate::linearizability::search::Found;
 
-pub(super) fn decide(candidates: &[Candidate]) -> Option<Found> {
+pub(super) fn decide(candidates: &[Candidate<'_>]) -> Option<Found> {
     let windows = windows(candidates)?;
     let mut pending = [Pending::default(), Pending::default()];
     let (mut locked, mut order) = (false, Vec::with_capacity(candidates.len()));
@@ -46,8 +46,8 @@ pub(super) fn decide(candidates: &[Candidate]) -> Option<Found> {
 }
 
 /// What was invoked up to the slot, and all that is like what was missing there: none of it came in time.
-fn conflict(candidates: &[Candidate], slot: usize, locked: bool) -> Vec<usize> {
-    let missing = if locked { Call::Release } else { Call::Acquire };
+fn conflict(candidates: &[Candidate<'_>], slot: usize, locked: bool) -> Vec<usize> {
+    let missing = if locked { &Call::Release } else { &Call::Acquire };
     let later = (slot + 1..candidates.len()).filter(|item| candidates[*item].call == missing);
     (0..=slot).chain(later).collect()
 }

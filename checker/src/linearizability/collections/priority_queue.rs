@@ -36,7 +36,7 @@ use super::slots::{Window, chain};
 use crate::linearizability::prune::Candidate;
 use crate::linearizability::search::{Budget, Found};
 
-pub(super) fn decide(candidates: &[Candidate], budget: Budget) -> Option<Found> {
+pub(super) fn decide(candidates: &[Candidate<'_>], budget: Budget) -> Option<Found> {
     let elements = match gather(candidates)? {
         Gathered::Elements(elements) => elements,
         Gathered::Conflict(items) => return Some(Found::Conflict(items)),
@@ -51,7 +51,7 @@ pub(super) fn decide(candidates: &[Candidate], budget: Budget) -> Option<Found> 
 }
 
 /// Each indeterminate pop takes the least element that had entered by then.
-fn assign(candidates: &[Candidate], elements: &mut Elements) {
+fn assign(candidates: &[Candidate<'_>], elements: &mut Elements) {
     let by_entry = elements.unclaimed.clone();
     let mut entered = BinaryHeap::new();
     let mut waiting = by_entry.into_iter().peekable();
@@ -66,11 +66,11 @@ fn assign(candidates: &[Candidate], elements: &mut Elements) {
     }
 }
 
-fn value<'a>(candidates: &'a [Candidate], element: &Element) -> Option<&'a Value> {
+fn value<'a>(candidates: &'a [Candidate<'a>], element: &Element) -> Option<&'a Value> {
     put(&candidates[element.put as usize])
 }
 
-fn attempt(candidates: &[Candidate], elements: &Elements) -> Option<Found> {
+fn attempt(candidates: &[Candidate<'_>], elements: &Elements) -> Option<Found> {
     let slots = elements.slots;
     let mut ascending: Vec<u32> = (0..elements.elements.len() as u32).collect();
     let values: Vec<Option<&Value>> = elements.elements.iter().map(|element| value(candidates, element)).collect();

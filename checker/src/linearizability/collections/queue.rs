@@ -42,7 +42,7 @@ use super::slots::{Cover, Window, chain};
 use crate::linearizability::prune::Candidate;
 use crate::linearizability::search::Found;
 
-pub(super) fn decide(candidates: &[Candidate]) -> Option<Found> {
+pub(super) fn decide(candidates: &[Candidate<'_>]) -> Option<Found> {
     let mut elements = match gather(candidates)? {
         Gathered::Elements(elements) => elements,
         Gathered::Conflict(items) => return Some(Found::Conflict(items)),

@@ -31,7 +31,7 @@ use crate::linearizability::bits::Hashing;
 use crate::linearizability::models::Set;
 use crate::linearizability::plan::Plan;
 use crate::linearizability::prune::Candidate;
-use crate::linearizability::search::{Budget, Found, search};
+use crate::linearizability::search::{Budget, Cancelled, Found, search};
 
 /// What an operation means to a set.
 #[derive(Clone, Copy)]
@@ -47,14 +47,14 @@ pub(super) enum Role<'a> {
 }
 
 /// `None` for an operation that sets do not have, or a reply that they never give.
-pub(super) fn role(candidate: &Candidate) -> Option<Role<'_>> {
-    let said = match &candidate.reply {
+pub(super) fn role<'a>(candidate: &Candidate<'a>) -> Option<Role<'a>> {
+    let said = match candidate.reply {
         None | Some(Reply::Done) => None,
         Some(Reply::Returned(Value::Bool(said))) => Some(*said),
-        Some(Reply::Read(Value::List(list))) if candidate.call == Call::Read => return Some(Role::Lists(list)),
+        Some(Reply::Read(Value::List(list))) if *candidate.call == Call::Read => return Some(Role::Lists(list)),
         Some(_) => return None,
     };
-    match (&candidate.call, said) {
+    match (candidate.call, said) {
         (Call::Add(element), None | Some(true)) => Some(Role::Adds(element)),
         (Call::Remove(element), None | Some(true)) => Some(Role::Removes(element, said.is_some())),
         (Call::Add(element), Some(false)) | (Call::Contains(element), Some(true)) => Some(Role::Sees(element)),
@@ -64,7 +64,7 @@ pub(super) fn role(candidate: &Candidate) -> Option<Role<'_>> {
     }
 }
 
-pub(super) fn decide(candidates: &[Candidate], budget: Budget) -> Option<Found> {
+pub(super) fn decide(candidates: &[Candidate<'_>], budget: Budget, cancelled: Cancelled<'_>) -> Option<Found> {
     let roles: Vec<Role> = candidates.iter().map(role).collect::<Option<_>>()?;
     let windows = windows(candidates)?;
     if roles.iter().any(|role| matches!(role, Role::Lists(_))) {
@@ -74,7 +74,7 @@ pub(super) fn decide(candidates: &[Candidate], budget: Budget) -> Option<Found> 
     for (number, members) in by_element(&roles).iter().enumerate() {
         let found = match Element::new(members, &roles, &windows) {
             Some(element) => element.place(candidates),
-            None => search_alone(candidates, members, &windows, budget),
+            None => search_alone(candidates, members, &windows, budget, cancelled),
         };
         match found {
             Ok(placed) => steps.extend(placed.into_iter().map(|(slot, rank, item)| (slot, number as u32, rank, item))),
@@ -109,15 +109,16 @@ fn by_element(roles: &[Role<'_>]) -> Vec<Vec<u32>> {
 
 /// The general search on the operations of one element.
 fn search_alone(
-    candidates: &[Candidate],
+    candidates: &[Candidate<'_>],
     members: &[u32],
     windows: &[Window],
     budget: Budget,
+    cancelled: Cancelled<'_>,
 ) -> Result<Placed, Found> {
-    let alone: Vec<Candidate> = members.iter().map(|item| candidates[*item as usize].clone()).collect();
+    let alone: Vec<Candidate<'_>> = members.iter().map(|item| candidates[*item as usize]).collect();
     let mut automaton = Automaton::new(&Set);
     let plan = Plan::new(&alone, &Set, &mut automaton);
-    match search(&plan, &mut automaton, budget) {
+    match search(&plan, &mut automaton, budget, cancelled) {
         Found::Order(order) => {
             let mut slot = 0;
             let place = |(rank, position): (usize, usize)| {
@@ -166,7 +167,7 @@ impl Element {
         Some(element)
     }
 
-    fn place(mut self, candidates: &[Candidate]) -> Result<Placed, Found> {
+    fn place(mut self, candidates: &[Candidate<'_>]) -> Result<Placed, Found> {
         let witness = self.sees.first().or(self.removal.as_ref().filter(|_| self.removal_says_so)).copied();
         let known = |(item, _): &Item| candidates[*item as usize].reply.is_some();
         let add = self.add.filter(|add| known(add) || witness.is_some());

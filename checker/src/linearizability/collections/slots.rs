@@ -20,12 +20,12 @@ pub(super) struct Window {
 }
 
 /// One window a candidate. `None` for more candidates than there are numbers.
-pub(super) fn windows(candidates: &[Candidate]) -> Option<Vec<Window>> {
+pub(super) fn windows(candidates: &[Candidate<'_>]) -> Option<Vec<Window>> {
     if candidates.len() >= NEVER as usize {
         return None;
     }
     let invoked: Vec<usize> = candidates.iter().map(|candidate| candidate.invoked).collect();
-    let window = |(first, candidate): (usize, &Candidate)| {
+    let window = |(first, candidate): (usize, &Candidate<'_>)| {
         let last = candidate.deadline.map_or(NEVER, |deadline| last_before(&invoked, first, deadline) as u32);
         Window { first: first as u32, last }
     };

@@ -44,7 +44,7 @@ use super::tree::{Counts, Least};
 use crate::linearizability::prune::Candidate;
 use crate::linearizability::search::{Budget, Found};
 
-pub(super) fn decide(candidates: &[Candidate], budget: Budget) -> Option<Found> {
+pub(super) fn decide(candidates: &[Candidate<'_>], budget: Budget) -> Option<Found> {
     let elements = match gather(candidates)? {
         Gathered::Elements(elements) => elements,
         Gathered::Conflict(items) => return Some(Found::Conflict(items)),

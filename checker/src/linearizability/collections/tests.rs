@@ -1,8 +1,6 @@
 //! Three answers to the same small histories: the algorithm of the family, the general search, and the definition, which
 //! knows the objects by code of its own. On longer ones stateright's tester stands in for the definition.
 
-use std::time::{Duration, Instant};
-
 use sextant_histories::generate::Rng;
 use sextant_histories::{Call, Event, History, Kind, Operation, Outcome, Reply, Value};
 use stateright::semantics::{ConsistencyTester, LinearizabilityTester, SequentialSpec};
@@ -12,8 +10,8 @@ use crate::linearizability::automaton::Automaton;
 use crate::linearizability::model::Model;
 use crate::linearizability::models::{Counter, Mutex, PriorityQueue, Queue, Set, Stack};
 use crate::linearizability::plan::Plan;
-use crate::linearizability::prune::{Candidate, prune};
-use crate::linearizability::search::{Budget, Found, search};
+use crate::linearizability::prune::{Candidate, took_part};
+use crate::linearizability::search::{ALONE, Budget, Found, search};
 use crate::linearizability::{Linearization, verify};
 
 /// What an object is to these tests: a list, and what each operation does to it.
@@ -260,13 +258,13 @@ impl Maker {
 }
 
 fn budget() -> Budget {
-    Budget { deadline: Instant::now() + Duration::from_secs(600), configurations: 10_000_000 }
+    Budget::unlimited()
 }
 
-fn general<M: Model>(candidates: &[Candidate], model: &M) -> bool {
+fn general<M: Model>(candidates: &[Candidate<'_>], model: &M) -> bool {
     let mut automaton = Automaton::new(model);
     let plan = Plan::new(candidates, model, &mut automaton);
-    match search(&plan, &mut automaton, budget()) {
+    match search(&plan, &mut automaton, budget(), ALONE) {
         Found::Order(_) => true,
         Found::Violation(_) => false,
         other => panic!("{other:?}"),
@@ -290,7 +288,7 @@ fn text(history: &History) -> String {
 impl Tally {
     fn judge<M: Model>(&mut self, object: Object, model: &M, history: &History) {
         let operations: Vec<(usize, &Operation)> = history.operations().iter().enumerate().collect();
-        let candidates = prune(&operations, &model.family());
+        let candidates = took_part(&operations);
         let truth = general(&candidates, model);
         let strict: Vec<(&Operation, bool)> = operations
             .iter()
@@ -304,7 +302,7 @@ impl Tally {
         if history.operations().len() <= 9 {
             assert_eq!(truth, stateright_says(object, history), "the search and stateright\n{}", text(history));
         }
-        let Some(found) = decide(&candidates, &model.family(), budget()) else {
+        let Some(found) = decide(&candidates, &model.family(), budget(), ALONE) else {
             self.passed_on += 1;
             return;
         };
@@ -332,14 +330,14 @@ impl Tally {
         &mut self,
         object: Object,
         model: &M,
-        candidates: &[Candidate],
+        candidates: &[Candidate<'_>],
         items: &[usize],
         history: &History,
     ) {
         let mut once = items.to_vec();
         once.sort_unstable();
         once.dedup();
-        let alone: Vec<Candidate> = once.iter().map(|item| candidates[*item].clone()).collect();
+        let alone: Vec<Candidate<'_>> = once.iter().map(|item| candidates[*item]).collect();
         assert!(!general(&alone, model), "{items:?} alone\n{}", text(history));
         if candidates.len() <= 7 {
             let strict = |item: usize| (&history.operations()[candidates[item].operation], once.contains(&item));
@@ -414,8 +412,8 @@ fn long<M: Model>(object: Object, model: &M, most_passed_on: usize) {
         let mut maker = Maker { rng: Rng::new(seed), object, reuse: false, fresh: 0 };
         let history = maker.history(1_500, 8, 0, 2);
         let operations: Vec<(usize, &Operation)> = history.operations().iter().enumerate().collect();
-        let candidates = prune(&operations, &model.family());
-        match decide(&candidates, &model.family(), budget()) {
+        let candidates = took_part(&operations);
+        match decide(&candidates, &model.family(), budget(), ALONE) {
             Some(Found::Order(order)) => {
                 let order = order.into_iter().map(|item| candidates[item].operation).collect();
                 assert_eq!(verify(&history, model, &[Linearization { key: "x".into(), order }]), Ok(()), "{seed}");
