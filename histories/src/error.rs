@@ -35,6 +35,14 @@ pub enum Fault {
     LateHeader,
     /// An event that cannot follow those before it.
     Misuse(Misuse),
+    /// Nanoseconds of this event and of the last one before it that has a time, where times must not go backwards.
+    TimeBackwards { time: u64, last: u64 },
+    /// Text that is no EDN; the reason.
+    NotEdn(String),
+    /// The file stops in the middle of something, which the text names.
+    Truncated(&'static str),
+    /// Nothing in the file says which format it has; the text says what was looked for.
+    UnknownFormat(String),
 }
 
 impl Error {
@@ -71,6 +79,10 @@ impl fmt::Display for Fault {
             Self::Malformed(reason) => f.write_str(reason),
             Self::LateHeader => f.write_str("`about` belongs on line 1 only"),
             Self::Misuse(misuse) => fmt::Display::fmt(misuse, f),
+            Self::TimeBackwards { time, last } => write!(f, "time goes backwards: {time} after {last}"),
+            Self::NotEdn(reason) => write!(f, "not EDN: {reason}"),
+            Self::Truncated(what) => write!(f, "truncated: {what}"),
+            Self::UnknownFormat(reason) => write!(f, "unknown format: {reason}"),
         }
     }
 }

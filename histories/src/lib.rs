@@ -38,6 +38,7 @@
 
 mod error;
 mod event;
+pub mod formats;
 pub mod generate;
 mod history;
 mod line;
