@@ -8,6 +8,7 @@
 
 mod automaton;
 mod bits;
+mod etcd;
 mod evidence;
 mod model;
 mod plan;
@@ -21,6 +22,7 @@ use std::time::{Duration, Instant};
 
 use sextant_histories::{History, Key, Operation};
 
+pub use etcd::{Etcd, Store};
 pub use evidence::{Evidence, Prefix};
 pub use model::{CasRegister, Family, Model, Register};
 pub use verify::verify;

@@ -1,6 +1,8 @@
 //! `sextant history`: judge recorded histories.
 
 mod check;
+mod convert;
+mod input;
 
 use std::io;
 
@@ -17,10 +19,13 @@ pub struct Args {
 enum Command {
     /// Are the histories linearizable?
     Check(check::Check),
+    /// Write a history in another format
+    Convert(convert::Convert),
 }
 
 pub fn run(args: &Args) -> io::Result<Exit> {
     match &args.command {
         Command::Check(check) => check.run(),
+        Command::Convert(convert) => convert.run(),
     }
 }
