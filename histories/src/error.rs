@@ -36,7 +36,10 @@ pub enum Fault {
     /// An event that cannot follow those before it.
     Misuse(Misuse),
     /// Nanoseconds of this event and of the last one before it that has a time, where times must not go backwards.
-    TimeBackwards { time: u64, last: u64 },
+    TimeBackwards {
+        time: u64,
+        last: u64,
+    },
     /// Text that is no EDN; the reason.
     NotEdn(String),
     /// The file stops in the middle of something, which the text names.

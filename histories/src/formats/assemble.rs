@@ -4,8 +4,8 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use super::source::{At, Bad};
 use super::Independent;
+use super::source::{At, Bad};
 use crate::error::Fault;
 use crate::event::{self, Call, Micro, MicroKind, Reply};
 use crate::history::History;
@@ -33,6 +33,8 @@ pub(super) enum F {
     Acquire,
     Release,
     Txn,
+    /// Between accounts of a bank, whose reads are not those of a register.
+    Transfer,
     Other(Arc<str>),
 }
 
@@ -103,7 +105,7 @@ impl F {
             "acquire" => Self::Acquire,
             "release" => Self::Release,
             "txn" => Self::Txn,
-            "transfer" => Self::Other(name.into()),
+            "transfer" => Self::Transfer,
             _ => match name.strip_prefix("custom:") {
                 None | Some("") => return None,
                 Some(name) => Self::Other(name.into()),
@@ -128,7 +130,8 @@ impl Notes {
         if !self.skipped.is_empty() {
             let count: usize = self.skipped.values().sum();
             let names: Vec<String> = self.skipped.keys().take(5).cloned().collect();
-            warnings.push(format!("{count} events of processes that are no integers were left out: {}", names.join(", ")));
+            warnings
+                .push(format!("{count} events of processes that are no integers were left out: {}", names.join(", ")));
         }
         if self.lines_skipped > 0 {
             warnings.push(format!("{} lines that are no events were left out", self.lines_skipped));
@@ -234,7 +237,7 @@ fn same_steps(invoked: &Option<Value>, completed: &Option<Value>) -> bool {
 fn all_tuples(events: &[Event]) -> bool {
     let mut takes_nothing = false;
     for event in events {
-        let is_txn = matches!(event.f, F::Txn | F::Other(_) | F::Acquire | F::Release);
+        let is_txn = matches!(event.f, F::Txn | F::Transfer | F::Other(_) | F::Acquire | F::Release);
         let fits = match (&event.value, event.kind) {
             (_, Kind::Fail | Kind::Info) => true,
             (Some(Value::List(pair)), _) if pair.len() == 2 && !event.is_map => match event.kind {
@@ -277,7 +280,7 @@ fn split_tuples(events: &mut [Event]) -> Result<(), Bad> {
 /// Jepsen's bank: what its reads return is one value to us, not the content of a register.
 fn is_about_accounts(event: &Event) -> bool {
     match &event.f {
-        F::Other(name) => &**name == "transfer",
+        F::Transfer => true,
         F::Read => event.kind == Kind::Ok && event.is_map,
         _ => false,
     }
@@ -345,7 +348,10 @@ fn expand_drains(events: Vec<Event>) -> Result<Vec<Event>, Bad> {
 }
 
 fn crashed_drain(at: At) -> Bad {
-    Bad::malformed(at, "a drain that did not return may have taken any number of elements, which no operation here can say")
+    Bad::malformed(
+        at,
+        "a drain that did not return may have taken any number of elements, which no operation here can say",
+    )
 }
 
 /// Pairs events, and fits them into the history's own.
@@ -390,7 +396,8 @@ impl Joiner {
                 let Some((f, call, key)) = self.open.remove(&process) else {
                     return Err(Bad { at: event.at, fault: Fault::Misuse(Misuse::NotInvoked { process }) });
                 };
-                let disagrees = |field| Bad { at: event.at, fault: Fault::Misuse(Misuse::Disagrees { process, field }) };
+                let disagrees =
+                    |field| Bad { at: event.at, fault: Fault::Misuse(Misuse::Disagrees { process, field }) };
                 if event.f != f {
                     return Err(disagrees("f"));
                 }
@@ -425,7 +432,8 @@ impl Joiner {
             }
             Call::Dequeue | Call::Pop | Call::PopMin => Reply::Returned(returned()),
             Call::Txn(_) => {
-                let value = value.as_ref().ok_or_else(|| Bad::malformed(*at, "an ok of a txn has its steps as value"))?;
+                let value =
+                    value.as_ref().ok_or_else(|| Bad::malformed(*at, "an ok of a txn has its steps as value"))?;
                 Reply::Txn(steps(value).map_err(|reason| Bad::malformed(*at, reason))?.into())
             }
             Call::Other(_, argument) => match (result, value) {
@@ -485,6 +493,7 @@ fn call(event: &Event) -> Result<Call, Bad> {
             other => return Err(Bad::malformed(at, format!("the value of a cas is the pair [old new], not {other}"))),
         },
         F::Txn => transaction(steps(&argument()?).map_err(|reason| Bad::malformed(at, reason))?),
+        F::Transfer => Call::Other("transfer".into(), argument()?),
         F::Other(name) => Call::Other(name.clone(), event.value.clone().unwrap_or_default()),
         F::Drain => return Err(Bad::malformed(at, "a drain is several dequeues")),
     })

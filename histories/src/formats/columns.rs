@@ -152,14 +152,16 @@ fn row(text: &str, line: u32, header: &Header) -> Result<Row, Bad> {
         cells.get(header.places[number]?)
     };
     // The header has seen to it that these are there.
-    let needed = |name: &str| cell(name).ok_or_else(|| Bad::malformed(At { line, column: 1 }, format!("{name} is missing")));
+    let needed =
+        |name: &str| cell(name).ok_or_else(|| Bad::malformed(At { line, column: 1 }, format!("{name} is missing")));
     let time = |name: &str| -> Result<Option<u64>, Bad> {
         let (cell, at) = needed(name)?;
         match cell.text.trim() {
             "" => Ok(None),
-            text => {
-                text.parse().map(Some).map_err(|_| Bad::malformed(*at, format!("{name} is no integer from 0 on: {text:?}")))
-            }
+            text => text
+                .parse()
+                .map(Some)
+                .map_err(|_| Bad::malformed(*at, format!("{name} is no integer from 0 on: {text:?}"))),
         }
     };
     let value = |name: &str| cell(name).map_or(Value::Null, |(cell, _)| value(cell));

@@ -52,7 +52,8 @@ fn json_follows(inside: &str) -> bool {
 
 fn log_line(text: &str) -> bool {
     let mut lines = text.lines().take(100).filter(|line| line.contains(porcupine::MARK));
-    lines.next().is_some_and(|line| line.contains(":invoke") || line.contains(":info")) && !text.starts_with(['{', '[', '('])
+    lines.next().is_some_and(|line| line.contains(":invoke") || line.contains(":info"))
+        && !text.starts_with(['{', '[', '('])
 }
 
 fn awdit_line(line: &str) -> bool {
@@ -96,12 +97,15 @@ fn edn_or(text: &str) -> Result<Format, String> {
     };
     match first {
         Ok(Some(Form { node: Node::Map(entries), .. })) => {
-            let has = |name: &str| entries.iter().any(|(key, _)| matches!(&key.node, Node::Keyword(own) if own == name));
+            let has =
+                |name: &str| entries.iter().any(|(key, _)| matches!(&key.node, Node::Keyword(own) if own == name));
             if !has("type") {
                 return Err(unknown(text.lines().next().unwrap_or_default()));
             }
             let f = entries.iter().find(|(key, _)| key.name() == Some("f")).and_then(|(_, value)| value.name());
-            let key_value = has("key") && matches!(f, Some("get" | "put" | "append"));
+            // An append with a key is in both, but the header of our own EDN is not.
+            let own = parser.discarded().is_some_and(|form| matches!(form.node, Node::Map(_)));
+            let key_value = !own && has("key") && matches!(f, Some("get" | "put" | "append"));
             Ok(if key_value { Format::PorcupineKv } else { Format::Edn })
         }
         Ok(Some(_)) => Err(unknown(text.lines().next().unwrap_or_default())),
@@ -127,7 +131,10 @@ mod tests {
             ("{\"about\":\"x\"}\n", Format::Native),
             ("{\"process\":0,\"type\":\"invoke\",\"f\":\"read\"}\n", Format::Native),
             ("{\"process\":0,\"type\":\"invoke\",\"f\":\"read\",\"index\":0}\n", Format::Json),
-            ("{\"process\":0,\"type\":\"invoke\",\"f\":\"read\"}\n{\"process\":\"nemesis\",\"type\":\"info\"}\n", Format::Json),
+            (
+                "{\"process\":0,\"type\":\"invoke\",\"f\":\"read\"}\n{\"process\":\"nemesis\",\"type\":\"info\"}\n",
+                Format::Json,
+            ),
             ("[{\"process\":0}]", Format::Json),
             ("[]", Format::Json),
             ("[ {:process 0, :type :invoke, :f :read}]", Format::Edn),

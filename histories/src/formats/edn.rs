@@ -18,6 +18,8 @@ pub(super) struct Parser<R> {
     /// place for.
     discarded: Option<Form>,
     begun: bool,
+    /// Where a `#` stands that was read to see what follows it.
+    hash: Option<At>,
     token: Vec<u8>,
 }
 
@@ -31,7 +33,7 @@ enum Item {
 
 impl<R: Read> Parser<R> {
     pub(super) fn new(source: Source<R>) -> Self {
-        Self { source, discarded: None, begun: false, token: Vec::new() }
+        Self { source, discarded: None, begun: false, hash: None, token: Vec::new() }
     }
 
     /// The next form outside all others; none at the end of the file.
@@ -46,14 +48,26 @@ impl<R: Read> Parser<R> {
     /// Goes into the vector or list that stands next; false, and nothing is read, if something else does. For files that
     /// are one list around all operations, which need not be in memory as a whole.
     pub(super) fn enter(&mut self) -> Result<Option<u8>, Bad> {
-        self.blanks()?;
-        match self.source.peek()? {
-            Some(bracket @ (b'[' | b'(')) => {
-                self.begun = true;
-                self.source.skip();
-                Ok(Some(closing(bracket)))
+        loop {
+            self.blanks()?;
+            let at = self.source.at();
+            match self.source.peek()? {
+                Some(bracket @ (b'[' | b'(')) => {
+                    self.begun = true;
+                    self.source.skip();
+                    return Ok(Some(closing(bracket)));
+                }
+                Some(b'#') => {
+                    self.source.skip();
+                    if self.source.peek()? != Some(b'_') {
+                        self.hash = Some(at);
+                        return Ok(None);
+                    }
+                    // Takes something out, and is no form.
+                    self.dispatch(0, at)?;
+                }
+                _ => return Ok(None),
             }
-            _ => Ok(None),
         }
     }
 
@@ -89,6 +103,13 @@ impl<R: Read> Parser<R> {
 
     fn item(&mut self, depth: usize) -> Result<Item, Bad> {
         loop {
+            if let Some(at) = self.hash.take() {
+                if let Some(form) = self.dispatch(depth, at)? {
+                    self.begun = true;
+                    return Ok(Item::Form(form));
+                }
+                continue;
+            }
             self.blanks()?;
             let at = self.source.at();
             let Some(byte) = self.source.peek()? else {
@@ -185,7 +206,11 @@ impl<R: Read> Parser<R> {
                 self.read_token()?;
                 if self.token.is_empty() {
                     let torn = self.source.peek()?.is_none();
-                    let fault = if torn { Fault::Truncated("a `#` at the end") } else { Fault::NotEdn("a tag has no name".into()) };
+                    let fault = if torn {
+                        Fault::Truncated("a `#` at the end")
+                    } else {
+                        Fault::NotEdn("a tag has no name".into())
+                    };
                     return Err(Bad { at, fault });
                 }
                 self.needed(depth, at, "a tag with nothing behind it").map(Some)
@@ -397,8 +422,8 @@ mod tests {
     #[test]
     fn blanks_comments_discards_and_tags() {
         assert_eq!(forms(" , ; nothing\n #_ {:a 1} #_#_1 2 ").unwrap(), []);
-        assert_eq!(one("#jepsen.history.Op{:a 1}"), one("{:a 1}"));
-        assert_eq!(one("#:jepsen{:a 1}"), one("{:a 1}"));
+        assert!(matches!(one("#jepsen.history.Op{:a 1}"), Node::Map(entries) if entries.len() == 1));
+        assert!(matches!(one("#:jepsen{:a 1}"), Node::Map(entries) if entries.len() == 1));
         assert!(matches!(one("#{1 2 3}"), Node::Set(members) if members.len() == 3));
         let mut parser = Parser::new(Source::new(&b"; x\n#_{:about 1} #_2 [3] #_4"[..]));
         assert!(parser.next().unwrap().is_some());
@@ -408,7 +433,7 @@ mod tests {
 
     #[test]
     fn a_list_around_all_is_read_in_pieces() {
-        for text in ["(1, 2 3)", "[1 2 3]; end"] {
+        for text in ["(1, 2 3)", "[1 2 3]; end", "#_{:a 1} ; x\n #_[] [1 #_2 2 3]"] {
             let mut parser = Parser::new(Source::new(text.as_bytes()));
             let end = parser.enter().unwrap().unwrap();
             let mut count = 0;
@@ -418,7 +443,11 @@ mod tests {
             assert_eq!(count, 3);
             assert!(parser.next().unwrap().is_none());
         }
-        assert_eq!(Parser::new(Source::new(&b"{:a 1}"[..])).enter().unwrap(), None);
+        for text in ["{:a 1}", "#{1}", "#_0 #a [1]"] {
+            let mut parser = Parser::new(Source::new(text.as_bytes()));
+            assert_eq!(parser.enter().unwrap(), None);
+            assert!(parser.next().unwrap().is_some() && parser.next().unwrap().is_none(), "{text}");
+        }
     }
 
     #[test]

@@ -175,14 +175,16 @@ fn processes(records: &[Record], files: &[PathBuf]) -> Result<Vec<u64>, Error> {
         process = match before {
             None => record.client,
             Some(before) if before.returned > record.invoked => {
-                let reason = format!("client {} invokes while its operation of line {} is open", record.client, before.line);
+                let reason =
+                    format!("client {} invokes while its operation of line {} is open", record.client, before.line);
                 let bad = Bad::malformed(At { line: record.line, column: 0 }, reason);
                 return Err(bad.in_file(&files[record.file]));
             }
             // At equal times the invocation is the earlier event, so the process would have two operations at once.
             Some(before) if before.reply.is_none() || before.returned == record.invoked => {
                 process.checked_add(clients).ok_or_else(|| {
-                    let bad = Bad::malformed(At { line: record.line, column: 0 }, "the number of the client is too large");
+                    let bad =
+                        Bad::malformed(At { line: record.line, column: 0 }, "the number of the client is too large");
                     bad.in_file(&files[record.file])
                 })?
             }
@@ -372,12 +374,9 @@ impl Txn {
     fn to_value(&self) -> Result<Value, String> {
         let conditions = self.conditions.iter().flatten();
         let conditions = conditions.map(|condition| list([text(&condition.key), condition.expected_revision.into()]));
-        let steps = |steps: &Option<Vec<Step>>| steps.iter().flatten().map(Step::to_value).collect::<Result<Value, _>>();
-        Ok(list([
-            conditions.collect(),
-            steps(&self.operations_on_success)?,
-            steps(&self.operations_on_failure)?,
-        ]))
+        let steps =
+            |steps: &Option<Vec<Step>>| steps.iter().flatten().map(Step::to_value).collect::<Result<Value, _>>();
+        Ok(list([conditions.collect(), steps(&self.operations_on_success)?, steps(&self.operations_on_failure)?]))
     }
 }
 
@@ -411,7 +410,8 @@ impl Output {
             "txn" => {
                 let txn = self.txn.as_ref().ok_or_else(missing)?;
                 let results = txn.results.iter().flatten();
-                let results = results.map(|result| list([kvs(&result.kvs), result.count.into(), result.deleted.into()]));
+                let results =
+                    results.map(|result| list([kvs(&result.kvs), result.count.into(), result.deleted.into()]));
                 list([revision, txn.failure.into(), results.collect()])
             }
             _ => list([revision]),

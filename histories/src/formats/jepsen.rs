@@ -288,7 +288,10 @@ fn step(form: &Form) -> Result<Value, Bad> {
     let name: Arc<str> = match name.name() {
         Some(kind @ ("r" | "w" | "append")) => kind.into(),
         Some(other) => {
-            return Err(Bad::malformed(name.at, format!("unknown step {other:?} of a transaction: use r, w or append")));
+            return Err(Bad::malformed(
+                name.at,
+                format!("unknown step {other:?} of a transaction: use r, w or append"),
+            ));
         }
         None => return Err(Bad::malformed(name.at, "a step of a transaction begins with :r, :w or :append")),
     };

@@ -176,7 +176,9 @@ impl<R: Read> Parser<R> {
             "null" => Ok(Node::Nil),
             "true" => Ok(Node::Bool(true)),
             "false" => Ok(Node::Bool(false)),
-            _ if self.source.peek()?.is_none() && ["null", "true", "false"].iter().any(|whole| whole.starts_with(&word)) => {
+            _ if self.source.peek()?.is_none()
+                && ["null", "true", "false"].iter().any(|whole| whole.starts_with(&word)) =>
+            {
                 Err(Bad { at, fault: Fault::Truncated("a word is not finished") })
             }
             _ => Err(wrong(at, &format!("unknown word {word:?}"))),

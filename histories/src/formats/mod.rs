@@ -200,7 +200,8 @@ pub fn table() -> String {
             order.to_owned(),
         ]
     });
-    let head = ["FORMAT", "WHAT IT IS", "INITIAL", "A FAIL CLAIMS", "A NULL READ CLAIMS", "ORDER OF"].map(str::to_owned);
+    let head =
+        ["FORMAT", "WHAT IT IS", "INITIAL", "A FAIL CLAIMS", "A NULL READ CLAIMS", "ORDER OF"].map(str::to_owned);
     let mut widths = [0; 6];
     for row in rows.iter().chain([&head]) {
         for (width, cell) in widths.iter_mut().zip(row) {
@@ -274,7 +275,9 @@ pub fn read_bytes(name: impl AsRef<Path>, bytes: &[u8], options: &ReadOptions) -
     };
     match format {
         Format::Native => read_native(name, Reader::new(name, bytes), options),
-        Format::Etcd => Err(Error::new(name, Fault::UnknownFormat("a report of etcd is read from its directory".into()))),
+        Format::Etcd => {
+            Err(Error::new(name, Fault::UnknownFormat("a report of etcd is read from its directory".into())))
+        }
         _ => {
             let loaded = read_from(bytes, format, options).and_then(|loaded| check_times(loaded, options));
             loaded.map_err(|bad| bad.in_file(name))
@@ -291,7 +294,8 @@ fn read_native<R: io::BufRead>(path: &Path, mut reader: Reader<R>, options: &Rea
         }
         warnings.push(saved(&torn.to_string()));
     }
-    let loaded = Loaded { history, format: Format::Native, conventions: conventions(Format::Native, None, options), warnings };
+    let loaded =
+        Loaded { history, format: Format::Native, conventions: conventions(Format::Native, None, options), warnings };
     check_times(loaded, options).map_err(|bad| bad.in_file(path))
 }
 

@@ -63,9 +63,8 @@ fn event(text: &str, line: u32) -> Result<Line, Bad> {
     let data = rest.trim_start().strip_prefix("- ").unwrap_or(rest);
     let start = text.len() - data.len();
     let mut parser = edn::Parser::new(Source::starting_at(data.as_bytes(), here(start)));
-    let mut part = |what: &str| {
-        parser.next()?.ok_or_else(|| Bad::malformed(here(text.len()), format!("{what} is missing")))
-    };
+    let mut part =
+        |what: &str| parser.next()?.ok_or_else(|| Bad::malformed(here(text.len()), format!("{what} is missing")));
     let process = part("the process")?;
     let process = match &process.node {
         Node::Int(number) => {

@@ -72,7 +72,8 @@ pub(super) fn read_awdit<R: Read>(reader: R) -> Result<History, Bad> {
 fn awdit_step(text: &str, line: u32) -> Result<Micro, Bad> {
     let mut parts = Parts { text, position: 0, line };
     let kind = parts.word();
-    let kind = kind_of(kind.0).ok_or_else(|| Bad::malformed(kind.1, "an operation is `r KEY VALUE` or `w KEY VALUE`"))?;
+    let kind =
+        kind_of(kind.0).ok_or_else(|| Bad::malformed(kind.1, "an operation is `r KEY VALUE` or `w KEY VALUE`"))?;
     let key = parts.integer()?;
     let value = parts.integer()?;
     match parts.word() {

@@ -56,7 +56,10 @@ impl Check {
             return Ok(Exit::Unreadable);
         };
         if conventions.order == Order::Sessions {
-            output::error(&format!("{}: has sessions and no times, so nothing says what is linearizable", file.display()));
+            output::error(&format!(
+                "{}: has sessions and no times, so nothing says what is linearizable",
+                file.display()
+            ));
             return Ok(Exit::Unreadable);
         }
         let initial = conventions.initial;

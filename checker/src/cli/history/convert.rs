@@ -53,7 +53,11 @@ impl Convert {
             Some(file) => {
                 if let Err(error) = save(&loaded, to, file) {
                     output::error(&format!("{}: {error}", file.display()));
-                    return Ok(if error.kind() == io::ErrorKind::AlreadyExists { Exit::Unreadable } else { Exit::Harness });
+                    return Ok(if error.kind() == io::ErrorKind::AlreadyExists {
+                        Exit::Unreadable
+                    } else {
+                        Exit::Harness
+                    });
                 }
             }
         }
@@ -70,7 +74,9 @@ impl Convert {
             ));
         }
         if loaded.conventions.order == Order::Sessions {
-            output::note(&format!("warning: {file}: has sessions and no times: the order of events that is written is made up"));
+            output::note(&format!(
+                "warning: {file}: has sessions and no times: the order of events that is written is made up"
+            ));
         }
     }
 }

@@ -13,7 +13,7 @@ pub struct Input {
     #[arg(long, default_value = "auto", value_parser = format, value_name = "FORMAT", help_heading = "Reading")]
     format: Asked,
     /// What registers hold before the first write, as JSON: null, 0, "x"
-    #[arg(long, value_parser = value, value_name = "VALUE", help_heading = "Reading")]
+    #[arg(long, value_parser = value, allow_hyphen_values = true, value_name = "VALUE", help_heading = "Reading")]
     initial: Option<Value>,
     /// Whether values are pairs [key value], as in Jepsen's tests of independent keys
     #[arg(long, value_enum, default_value = "auto", value_name = "WHEN", help_heading = "Reading")]
