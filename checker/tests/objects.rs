@@ -9,7 +9,7 @@ use sextant::linearizability::{
     Unknown, check, verify,
 };
 use sextant::verdict::Verdict;
-use sextant_histories::generate::Rng;
+use sextant_histories::generate::{Model as Generated, Recipe, Rng, Values, make};
 use sextant_histories::{Call, Event, History, Key, Kind, Micro, MicroKind, Operation, Outcome, Reader, Reply, Value};
 use stateright::semantics::{ConsistencyTester, LinearizabilityTester, SequentialSpec};
 
@@ -162,6 +162,43 @@ fn a_model_refuses_what_it_does_not_have() {
     refused(check(&sequence(&[("append", "1", "-")]), &KeyValue::default(), &Limits::default()));
     let append = ("txn", r#"[["append","x",1]]"#, r#"[["append","x",1]]"#);
     refused(check(&sequence(&[append]), &MultiRegister::default(), &Limits::default()));
+}
+
+/// `None` for models that are not these tests' matter.
+fn verdict_by(model: Generated, history: &History) -> Option<Verdict> {
+    Some(match model {
+        Generated::MultiRegister => verdict(history, &MultiRegister::default()),
+        Generated::Counter => verdict(history, &Counter::default()),
+        Generated::Set => verdict(history, &Set),
+        Generated::Queue => verdict(history, &Queue),
+        Generated::Stack => verdict(history, &Stack),
+        Generated::PriorityQueue => verdict(history, &PriorityQueue),
+        Generated::Mutex => verdict(history, &Mutex),
+        Generated::KeyValue => verdict(history, &KeyValue::default()),
+        Generated::AppendList => verdict(history, &AppendList),
+        _ => return None,
+    })
+}
+
+#[test]
+fn what_is_generated_gets_its_verdict_and_every_named_violation_is_found() {
+    let mut models = 0;
+    for model in Generated::ALL {
+        let flaws = model.flaws().iter().copied().map(Some);
+        for violation in flaws.chain([None]) {
+            for seed in 0..12 {
+                let values = if seed % 3 == 2 { Values::Few(5) } else { Values::Unique };
+                let recipe = Recipe { seed, values, operations: 60, violation, indeterminate: 2, ..Recipe::of(model) };
+                let history = History::from_events(make(&recipe).unwrap().events).unwrap();
+                let Some(verdict) = verdict_by(model, &history) else { continue };
+                let expected = if violation.is_some() { Verdict::Invalid } else { Verdict::Valid };
+                let flaw = violation.map_or("nothing wrong", |flaw| flaw.name);
+                assert_eq!(verdict, expected, "{}, {flaw}, seed {seed}", model.name());
+                models += 1;
+            }
+        }
+    }
+    assert!(models > 300, "{models}");
 }
 
 /// Registers that hold lists, strings or anything, as stateright wants them.

@@ -41,6 +41,12 @@ pub enum Fault {
         time: u64,
         last: u64,
     },
+    /// Text that is no EDN; the reason.
+    NotEdn(String),
+    /// The file stops in the middle of something, which the text names.
+    Truncated(&'static str),
+    /// Nothing in the file says which format it has; the text says what was looked for.
+    UnknownFormat(String),
 }
 
 impl Error {
@@ -78,6 +84,9 @@ impl fmt::Display for Fault {
             Self::LateHeader => f.write_str("`about` belongs on line 1 only"),
             Self::Misuse(misuse) => fmt::Display::fmt(misuse, f),
             Self::TimeBackwards { time, last } => write!(f, "time goes backwards: {time} after {last}"),
+            Self::NotEdn(reason) => write!(f, "not EDN: {reason}"),
+            Self::Truncated(what) => write!(f, "truncated: {what}"),
+            Self::UnknownFormat(reason) => write!(f, "unknown format: {reason}"),
         }
     }
 }

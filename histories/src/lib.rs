@@ -39,6 +39,7 @@
 
 mod error;
 mod event;
+pub mod formats;
 pub mod generate;
 mod history;
 mod line;

@@ -10,6 +10,7 @@
 mod automaton;
 mod bits;
 mod collections;
+mod etcd;
 mod evidence;
 mod model;
 mod models;
@@ -28,6 +29,7 @@ use std::time::{Duration, Instant};
 
 use sextant_histories::{History, Key};
 
+pub use etcd::{Etcd, Store};
 pub use evidence::{Evidence, Prefix};
 pub use model::{Family, Model};
 pub use models::{

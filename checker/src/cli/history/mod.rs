@@ -1,7 +1,9 @@
 //! `sextant history`: judge recorded histories.
 
 mod check;
+mod convert;
 mod generate;
+mod input;
 mod model;
 mod stats;
 
@@ -24,6 +26,8 @@ enum Command {
     Generate(generate::Generate),
     /// What the histories consist of
     Stats(stats::Stats),
+    /// Write a history in another format
+    Convert(convert::Convert),
 }
 
 pub fn run(args: &Args) -> io::Result<Exit> {
@@ -31,5 +35,6 @@ pub fn run(args: &Args) -> io::Result<Exit> {
         Command::Check(check) => check.run(),
         Command::Generate(generate) => generate.run(),
         Command::Stats(stats) => stats.run(),
+        Command::Convert(convert) => convert.run(),
     }
 }
