@@ -1,10 +1,9 @@
 //! Certificates of every verdict hold, and no longer once anything in them or in the history is changed.
 
-mod objects;
+mod small;
 
 use std::time::Instant;
 
-use objects::Blunt;
 use sextant::linearizability::certificate::{Proof, Refusal};
 use sextant::linearizability::{
     AppendList, CasRegister, Certificate, Counter, Finding, Limits, Model, Mutex, PriorityQueue, Queue, Register, Set,
@@ -12,6 +11,7 @@ use sextant::linearizability::{
 };
 use sextant_histories::History;
 use sextant_histories::generate::{Config, Rng, Values, Violation, generate};
+use small::Blunt;
 
 fn certify<M: Model>(history: &History, model: &M) -> Option<Certificate> {
     Certificate::of(history, model, &check(history, model, &Limits::default()))
@@ -35,7 +35,7 @@ fn on_random<M: Model>(rounds: usize, model: &M) {
     let (mut valid, mut invalid) = (0, 0);
     for _ in 0..rounds {
         let events = 2 + rng.below(14);
-        let history = objects::of(model.name(), &mut rng, events);
+        let history = small::of(model.name(), &mut rng, events);
         let Some(certificate) = certify(&history, model) else { continue };
         assert_eq!(through_a_file(&certificate), certificate);
         assert_eq!(certificate.verify(&history, model), Ok(()), "{certificate:?} of {history:?}");

@@ -1,11 +1,10 @@
 //! Every smallest failing core is one: it fails with all others weakened, and no longer once any member is weakened too.
 //! Held against the definition, on the whole weakened history, by a search that prunes nothing.
 
-mod objects;
+mod small;
 
 use std::time::{Duration, Instant};
 
-use objects::Blunt;
 use sextant::linearizability::{
     AppendList, CasRegister, Core, Counter, Evidence, Finding, Limits, Model, Mutex, PriorityQueue, Queue, Register,
     Set, Stack, check, weaken_others,
@@ -13,6 +12,7 @@ use sextant::linearizability::{
 use sextant::verdict::Verdict;
 use sextant_histories::generate::{Config, Rng, Values, Violation, generate};
 use sextant_histories::{Call, Event, History, Kind, Reply};
+use small::Blunt;
 
 fn evidence<M: Model>(history: &History, model: &M) -> Option<Evidence> {
     match check(history, model, &Limits::default()).finding {
@@ -42,7 +42,7 @@ fn on_random<M: Model>(rounds: usize, model: &M) {
     let mut sizes = [0; 16];
     for _ in 0..rounds {
         let events = 4 + rng.below(16);
-        let history = objects::of(model.name(), &mut rng, events);
+        let history = small::of(model.name(), &mut rng, events);
         if let Some(evidence) = evidence(&history, model) {
             is_smallest(&history, model, &evidence.core);
             assert!(!evidence.reason.is_empty() && !evidence.reason.contains('\n'), "{:?}", evidence.reason);

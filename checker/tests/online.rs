@@ -1,10 +1,9 @@
 //! The online checker says event by event what the checker of whole histories says of each prefix.
 
-mod objects;
+mod small;
 
 use std::time::Instant;
 
-use objects::Blunt;
 use sextant::linearizability::online::{Checker, Gap, Status};
 use sextant::linearizability::{
     AppendList, CasRegister, Counter, Finding, Limits, Model, Mutex, Prefix, PriorityQueue, Queue, Register, Set,
@@ -13,6 +12,7 @@ use sextant::linearizability::{
 use sextant::verdict::Verdict;
 use sextant_histories::generate::{Config, Rng, Values, Violation, generate};
 use sextant_histories::{Call, Event, History, Kind, Misuse, Reply};
+use small::Blunt;
 
 const CONFIGURATIONS: usize = 1_000_000;
 
@@ -37,7 +37,7 @@ fn on_random<M: Model>(rounds: usize, model: &M) {
     let mut invalid = 0;
     for _ in 0..rounds {
         let events = 2 + rng.below(20);
-        let history = objects::of(model.name(), &mut rng, events);
+        let history = small::of(model.name(), &mut rng, events);
         let expected = match check(&history, &Blunt(model), &Limits::default()).finding {
             Finding::Invalid(evidence) => match evidence.prefix {
                 Prefix::Shortest(events) => Some(events),

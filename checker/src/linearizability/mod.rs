@@ -3,7 +3,7 @@
 //!
 //! [`check`] splits the history by key, which is exact (a history is linearizable iff each of its keys is: Herlihy and Wing
 //! 1990, locality), and judges each key on its own, several at a time (`router`): by an algorithm for the model's family
-//! if there is one (`register`), else by the general search (`search`), which leaves out what cannot matter (`prune`). A
+//! if there is one (`register`, `collections`), else by the general search (`search`), which leaves out what cannot matter (`prune`). A
 //! `valid` carries its linearization, which [`verify`] replays without any of this; an `invalid` its [`Evidence`]; an
 //! `unknown` how far it came.
 //!
@@ -66,7 +66,9 @@
 mod automaton;
 mod bits;
 pub mod certificate;
+mod collections;
 mod core;
+mod etcd;
 mod evidence;
 mod model;
 mod models;
@@ -89,6 +91,7 @@ use sextant_histories::{History, Key};
 
 pub use certificate::Certificate;
 pub use core::{Core, weaken, weaken_others};
+pub use etcd::{Etcd, Store};
 pub use evidence::{Evidence, Prefix};
 pub use model::{Family, Model};
 pub use models::{

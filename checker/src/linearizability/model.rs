@@ -6,6 +6,53 @@ use std::hash::Hash;
 use sextant_histories::{Call, Reply, Value};
 
 /// A sequential object. Implement it for a model of your own; nothing else of the checker needs to change.
+///
+/// ```
+/// use sextant::linearizability::{Limits, Model, check};
+/// use sextant::verdict::Verdict;
+/// use sextant_histories::{Call, Event, History, Kind, Reply, Value};
+///
+/// /// Hands out tickets: 1, 2, 3, ...
+/// struct Tickets;
+///
+/// impl Model for Tickets {
+///     type State = i64;
+///
+///     fn name(&self) -> &str {
+///         "tickets"
+///     }
+///
+///     fn initial(&self) -> i64 {
+///         0
+///     }
+///
+///     fn step(&self, last: &i64, _call: &Call, reply: Option<&Reply>) -> Option<i64> {
+///         let next = last + 1;
+///         reply.is_none_or(|reply| *reply == Reply::Returned(Value::Int(next))).then_some(next)
+///     }
+///
+///     fn supports(&self, call: &Call) -> bool {
+///         matches!(call, Call::Other(name, _) if &**name == "take")
+///     }
+/// }
+///
+/// let take = |process, ticket: i64| {
+///     let event = |kind| Event {
+///         process,
+///         kind,
+///         call: Call::Other("take".into(), Value::Null),
+///         key: "counter hall".into(),
+///         time: None,
+///     };
+///     [event(Kind::Invoke), event(Kind::Ok(Reply::Returned(Value::Int(ticket))))]
+/// };
+/// let verdict = |events: Vec<Event>| {
+///     let history = History::from_events(events).unwrap();
+///     check(&history, &Tickets, &Limits::default()).verdict()
+/// };
+/// assert_eq!(verdict([take(0, 1), take(1, 2)].concat()), Verdict::Valid);
+/// assert_eq!(verdict([take(0, 1), take(1, 1)].concat()), Verdict::Invalid);
+/// ```
 pub trait Model: Sync {
     type State: Clone + Eq + Hash + Debug;
 

@@ -10,19 +10,23 @@ use serde::Serialize;
 use sextant::linearizability::{Evidence, Finding, Limits, Model, Prefix, Report, check, verify};
 use sextant::verdict::{Exit, Verdict};
 use sextant_histories::History;
+use sextant_histories::formats::{self, Loaded, Order};
 
-use super::model::{ModelArgs, WithModel};
+use super::input::Input;
+use super::model::{ModelName, WithModel};
 use super::timeline::timeline;
 use super::verify::write as certify;
 use crate::cli::output;
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = formats::table())]
 pub struct Check {
-    /// Histories in the native format, each judged by itself
+    /// Histories, each judged by itself
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
-    #[command(flatten)]
-    model: ModelArgs,
+    /// What the keys of the system are
+    #[arg(long, value_enum)]
+    model: ModelName,
     /// How long to search one file before the verdict is unknown: 60s, 500ms, 2m, or seconds
     #[arg(long, default_value = "60s", value_parser = duration)]
     timeout: Duration,
@@ -38,6 +42,8 @@ pub struct Check {
     /// Also write why it is so, for `history verify`, for one history: an order of its operations, or a core without one
     #[arg(long, value_name = "FILE")]
     certificate: Option<PathBuf>,
+    #[command(flatten)]
+    input: Input,
 }
 
 /// One file, to be judged by the model that was asked for.
@@ -67,20 +73,24 @@ impl Check {
     }
 
     fn judge(&self, file: &Path) -> io::Result<Exit> {
-        let history = match History::read(file) {
-            Ok(history) => history,
-            Err(error) => {
-                output::error(&error.to_string());
+        let Some(Loaded { history, conventions, .. }) = self.input.load(file) else {
+            return Ok(Exit::Unreadable);
+        };
+        if conventions.order == Order::Sessions {
+            output::error(&format!(
+                "{}: has sessions and no times, so nothing says what is linearizable",
+                file.display()
+            ));
+            return Ok(Exit::Unreadable);
+        }
+        let initial = match self.model.initial(conventions.initial, self.input.options().initial) {
+            Ok(initial) => initial,
+            Err(reason) => {
+                output::error(&reason);
                 return Ok(Exit::Unreadable);
             }
         };
-        match self.model.apply(Judge { check: self, file, history: &history }) {
-            Ok(exit) => exit,
-            Err(reason) => {
-                output::error(&reason);
-                Ok(Exit::Unreadable)
-            }
-        }
+        self.model.apply(&history, initial, Judge { check: self, file, history: &history })
     }
 
     fn judge_by<M: Model>(&self, file: &Path, history: &History, model: &M) -> io::Result<Exit> {

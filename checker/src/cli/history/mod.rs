@@ -1,7 +1,11 @@
 //! `sextant history`: judge recorded histories.
 
 mod check;
+mod convert;
+mod generate;
+mod input;
 mod model;
+mod stats;
 mod timeline;
 mod verify;
 mod watch;
@@ -25,6 +29,12 @@ enum Command {
     Verify(verify::Verify),
     /// Judge a history while it is recorded, up to its first violation
     Watch(watch::Watch),
+    /// Make a history whose verdict is known
+    Generate(generate::Generate),
+    /// What the histories consist of
+    Stats(stats::Stats),
+    /// Write a history in another format
+    Convert(convert::Convert),
 }
 
 pub fn run(args: &Args) -> io::Result<Exit> {
@@ -32,5 +42,8 @@ pub fn run(args: &Args) -> io::Result<Exit> {
         Command::Check(check) => check.run(),
         Command::Verify(verify) => verify.run(),
         Command::Watch(watch) => watch.run(),
+        Command::Generate(generate) => generate.run(),
+        Command::Stats(stats) => stats.run(),
+        Command::Convert(convert) => convert.run(),
     }
 }

@@ -2,20 +2,10 @@
 
 use clap::ValueEnum;
 use sextant::linearizability::{
-    AppendList, CasRegister, Counter, KeyValue, Model, MultiRegister, Mutex, PriorityQueue, Queue, Register, Set, Stack,
+    AppendList, CasRegister, Counter, Etcd, KeyValue, Model, MultiRegister, Mutex, PriorityQueue, Queue, Register, Set,
+    Stack,
 };
-use sextant_histories::Value;
-
-/// Flattened into the arguments of every command that judges by a model.
-#[derive(Clone, Debug, clap::Args)]
-pub struct ModelArgs {
-    /// What the keys of the system are
-    #[arg(long, value_enum)]
-    model: ModelName,
-    /// What they hold at first, as JSON: `0`, `null`, `"text"`. Only registers, key-value and counter have a choice
-    #[arg(long, value_name = "VALUE", value_parser = value)]
-    initial: Option<Value>,
-}
+use sextant_histories::{History, Value};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum ModelName {
@@ -41,6 +31,8 @@ pub enum ModelName {
     KeyValue,
     /// read, append of elements
     AppendList,
+    /// etcd's key-value store, for reports of its robustness tests
+    Etcd,
 }
 
 /// What to do with a model, whatever its type.
@@ -50,56 +42,43 @@ pub trait WithModel {
     fn with<M: Model>(self, model: &M) -> Self::Output;
 }
 
-impl ModelArgs {
-    /// The model that a file names, with the first state that it shows, unless `initial` says it. The error is a reason.
-    pub fn named(name: &str, shown: &str, initial: Option<&Value>) -> Result<Self, String> {
-        let model = ModelName::from_str(name, false).map_err(|_| format!("no model is called {name}"))?;
-        let mut args = Self { model, initial: initial.cloned() };
-        if initial.is_none() && args.has_a_choice() {
-            let reason = |_| format!("the initial value {shown} is no JSON: give it with --initial");
-            args.initial = Some(serde_json::from_str(shown).map_err(reason)?);
-        }
-        Ok(args)
-    }
-
-    /// The error is a sentence: an initial value that the model does not have.
-    pub fn apply<W: WithModel>(&self, then: W) -> Result<W::Output, String> {
-        let initial = || self.initial.clone().unwrap_or_default();
-        if self.initial.is_some() && !self.has_a_choice() {
-            let name = self.model.to_possible_value().map(|name| name.get_name().to_owned()).unwrap_or_default();
-            return Err(format!("a {name} is empty at first: --initial is not for it"));
-        }
-        Ok(match self.model {
-            ModelName::Register => then.with(&Register { initial: initial() }),
-            ModelName::CasRegister => then.with(&CasRegister { initial: initial() }),
-            ModelName::MultiRegister => then.with(&MultiRegister { initial: initial() }),
-            ModelName::Counter => then.with(&Counter { initial: self.number()? }),
-            ModelName::Set => then.with(&Set),
-            ModelName::Queue => then.with(&Queue),
-            ModelName::Stack => then.with(&Stack),
-            ModelName::PriorityQueue => then.with(&PriorityQueue),
-            ModelName::Mutex => then.with(&Mutex),
-            ModelName::KeyValue => then.with(&KeyValue { initial: initial() }),
-            ModelName::AppendList => then.with(&AppendList),
-        })
-    }
-
-    fn has_a_choice(&self) -> bool {
+impl ModelName {
+    /// What the object holds at first: what was asked for, or what the format of the history says, if that is for this
+    /// model. The error is a sentence.
+    pub fn initial(self, of_format: Value, asked: Option<Value>) -> Result<Value, String> {
         use ModelName::{CasRegister, Counter, KeyValue, MultiRegister, Register};
-        matches!(self.model, Register | CasRegister | MultiRegister | Counter | KeyValue)
-    }
-
-    fn number(&self) -> Result<i64, String> {
-        match self.initial {
-            None => Ok(0),
-            Some(Value::Int(number)) => Ok(number),
-            Some(ref other) => Err(format!("a counter starts from an integer, not from {other}")),
+        match (self, asked) {
+            (Counter, Some(other)) if !matches!(other, Value::Int(_)) => {
+                Err(format!("a counter starts from an integer, not from {other}"))
+            }
+            (Register | CasRegister | MultiRegister | KeyValue | Counter, Some(asked)) => Ok(asked),
+            (_, Some(_)) => Err(format!("a {} is empty at first: --initial is not for it", self.name())),
+            (_, None) => Ok(of_format),
         }
     }
-}
 
-pub fn value(text: &str) -> Result<Value, String> {
-    serde_json::from_str(text).map_err(|error| format!("{error}; a string needs its quotes: '\"a\"'"))
+    pub fn apply<W: WithModel>(self, history: &History, initial: Value, then: W) -> W::Output {
+        match self {
+            Self::Register => then.with(&Register { initial }),
+            Self::CasRegister => then.with(&CasRegister { initial }),
+            Self::MultiRegister => then.with(&MultiRegister { initial }),
+            Self::Counter => {
+                then.with(&Counter { initial: if let Value::Int(initial) = initial { initial } else { 0 } })
+            }
+            Self::Set => then.with(&Set),
+            Self::Queue => then.with(&Queue),
+            Self::Stack => then.with(&Stack),
+            Self::PriorityQueue => then.with(&PriorityQueue),
+            Self::Mutex => then.with(&Mutex),
+            Self::KeyValue => then.with(&KeyValue { initial }),
+            Self::AppendList => then.with(&AppendList),
+            Self::Etcd => then.with(&Etcd::for_history(history)),
+        }
+    }
+
+    fn name(self) -> String {
+        self.to_possible_value().map_or_else(String::new, |name| name.get_name().to_owned())
+    }
 }
 
 #[cfg(test)]
@@ -116,26 +95,28 @@ mod tests {
         }
     }
 
-    fn apply(model: ModelName, initial: Option<&str>) -> Result<String, String> {
-        ModelArgs { model, initial: initial.map(value).transpose()? }.apply(Show)
+    fn apply(model: ModelName, of_format: Value, asked: Option<Value>) -> Result<String, String> {
+        let initial = model.initial(of_format, asked)?;
+        Ok(model.apply(&History::default(), initial, Show))
     }
 
     #[test]
     fn every_name_is_its_model() {
         for name in ModelName::value_variants() {
-            let shown = apply(*name, None).unwrap();
-            let name = name.to_possible_value().unwrap();
-            assert_eq!(shown.split(' ').next().unwrap(), name.get_name());
+            let shown = apply(*name, Value::Null, None).unwrap();
+            assert_eq!(shown.split(' ').next().unwrap(), name.name());
         }
     }
 
     #[test]
     fn an_initial_value_goes_where_there_is_one() {
-        assert_eq!(apply(ModelName::Register, Some("7")).unwrap(), "register 7");
-        assert_eq!(apply(ModelName::KeyValue, Some("\"\"")).unwrap(), "key-value \"\"");
-        assert_eq!(apply(ModelName::Counter, Some("-3")).unwrap(), "counter -3");
-        assert!(apply(ModelName::Counter, Some("\"3\"")).unwrap_err().contains("integer"));
-        assert!(apply(ModelName::Queue, Some("[1]")).unwrap_err().contains("empty at first"));
-        assert!(apply(ModelName::Register, Some("abc")).is_err());
+        assert_eq!(apply(ModelName::Register, Value::Null, Some(7.into())).unwrap(), "register 7");
+        assert_eq!(apply(ModelName::Register, 5.into(), None).unwrap(), "register 5");
+        assert_eq!(apply(ModelName::KeyValue, Value::Null, Some("".into())).unwrap(), "key-value \"\"");
+        assert_eq!(apply(ModelName::Counter, Value::Null, None).unwrap(), "counter 0");
+        assert_eq!(apply(ModelName::Counter, Value::Null, Some((-3).into())).unwrap(), "counter -3");
+        assert_eq!(apply(ModelName::Queue, 5.into(), None).unwrap(), "queue []");
+        assert!(apply(ModelName::Counter, Value::Null, Some("3".into())).unwrap_err().contains("integer"));
+        assert!(apply(ModelName::Queue, Value::Null, Some(1.into())).unwrap_err().contains("empty at first"));
     }
 }

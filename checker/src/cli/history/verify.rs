@@ -4,12 +4,15 @@ use std::fs::File;
 use std::io::{self, BufReader, BufWriter};
 use std::path::{Path, PathBuf};
 
+use clap::ValueEnum;
 use sextant::linearizability::certificate::Refusal;
 use sextant::linearizability::{Certificate, Model, Report};
 use sextant::verdict::Exit;
-use sextant_histories::{History, Value};
+use sextant_histories::History;
+use sextant_histories::formats::Loaded;
 
-use super::model::{ModelArgs, WithModel, value};
+use super::input::Input;
+use super::model::{ModelName, WithModel};
 use crate::cli::output;
 
 /// Holds a certificate that `history check --certificate` wrote against its history, without the search that made it.
@@ -20,9 +23,8 @@ use crate::cli::output;
 pub struct Verify {
     history: PathBuf,
     certificate: PathBuf,
-    /// What the keys hold at first, as JSON, where the certificate does not say it as JSON
-    #[arg(long, value_name = "VALUE", value_parser = value)]
-    initial: Option<Value>,
+    #[command(flatten)]
+    input: Input,
 }
 
 struct Judge<'a> {
@@ -53,16 +55,19 @@ impl Verify {
             Ok(certificate) => certificate,
             Err(error) => return unreadable(format!("{name}:{error}")),
         };
-        let history = match History::read(&self.history) {
-            Ok(history) => history,
-            Err(error) => return unreadable(error.to_string()),
+        let Some(Loaded { history, conventions, .. }) = self.input.load(&self.history) else {
+            return Ok(Exit::Unreadable);
         };
-        let model = ModelArgs::named(&certificate.model, &certificate.initial, self.initial.as_ref());
-        let judge = Judge { certificate: &certificate, history: &history };
-        let held = match model.and_then(|model| model.apply(judge)) {
-            Ok(held) => held,
-            Err(reason) => return unreadable(format!("{name}: {reason}")),
+        let Ok(model) = ModelName::from_str(&certificate.model, false) else {
+            return unreadable(format!("{name}: no model is called {}", certificate.model));
         };
+        // What the certificate says of the first state is held against the model in any case.
+        let initial = serde_json::from_str(&certificate.initial).unwrap_or(conventions.initial);
+        let initial = match model.initial(initial, self.input.options().initial) {
+            Ok(initial) => initial,
+            Err(reason) => return unreadable(reason),
+        };
+        let held = model.apply(&history, initial, Judge { certificate: &certificate, history: &history });
         let Certificate { model, operations, .. } = &certificate;
         let verdict = certificate.verdict();
         let (text, exit) = match held {

@@ -14,10 +14,11 @@ use std::time::{Duration, Instant};
 use sextant::linearizability::Model;
 use sextant::linearizability::online::{Checker, Status};
 use sextant::verdict::{Exit, Verdict};
-use sextant_histories::{Event, Fault, Kind, Moment, Operation, Outcome, Reader};
+use sextant_histories::{Event, Fault, History, Kind, Moment, Operation, Outcome, Reader, Value};
 
 use super::check::duration;
-use super::model::{ModelArgs, WithModel};
+use super::input::value;
+use super::model::{ModelName, WithModel};
 use super::timeline::ended;
 use crate::cli::{interrupt, output};
 
@@ -30,8 +31,12 @@ pub struct Watch {
     /// A history in the native format that may still grow, or `-` for standard input
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    #[command(flatten)]
-    model: ModelArgs,
+    /// What the keys of the system are
+    #[arg(long, value_enum)]
+    model: ModelName,
+    /// What registers hold before the first write, as JSON: null, 0, "x"
+    #[arg(long, value_parser = value, allow_hyphen_values = true, value_name = "VALUE")]
+    initial: Option<Value>,
     /// Stop when the file has not grown for so long: 5s, 500ms, 2m, or seconds
     #[arg(long, value_name = "TIME", value_parser = duration)]
     idle: Option<Duration>,
@@ -68,8 +73,9 @@ impl Watch {
                 }
             }
         };
-        match self.model.apply(Judge { watch: self, source, quiet: &quiet }) {
-            Ok(exit) => exit,
+        match self.model.initial(Value::Null, self.initial.clone()) {
+            // Of the history nothing is known yet.
+            Ok(initial) => self.model.apply(&History::default(), initial, Judge { watch: self, source, quiet: &quiet }),
             Err(reason) => {
                 output::error(&reason);
                 Ok(Exit::Unreadable)
