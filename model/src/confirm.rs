@@ -9,17 +9,17 @@ use crate::types::{Lsn, Nonce, SegmentId, SegmentSet};
 /// The reads of one writer that wait, and the round in flight.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Reads {
-    last_round: Nonce,
-    round: Option<Round>,
+    pub(crate) last_round: Nonce,
+    pub(crate) round: Option<Round>,
     /// Oldest first.
-    waiting: Vec<Read>,
+    pub(crate) waiting: Vec<Read>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-struct Round {
+pub(crate) struct Round {
     /// Acknowledgements of records from this LSN on are evidence: they were allocated after the round began.
-    first_lsn: Lsn,
-    confirmed: SegmentSet,
+    pub(crate) first_lsn: Lsn,
+    pub(crate) confirmed: SegmentSet,
 }
 
 /// A read that waits.
@@ -29,7 +29,7 @@ pub struct Read {
     pub id: u64,
     /// The LSN whose state it saw: it answers only once the VDL has reached it.
     pub at: Lsn,
-    first_valid_round: Nonce,
+    pub(crate) first_valid_round: Nonce,
 }
 
 impl Reads {

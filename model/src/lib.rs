@@ -41,6 +41,7 @@ pub mod instance;
 pub mod logset;
 pub mod metadata;
 pub mod mutants;
+pub mod pack;
 pub mod profiles;
 pub mod properties;
 pub mod recovery;

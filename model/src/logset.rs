@@ -127,7 +127,7 @@ fn first_annulled_in<R: RangeList>(ranges: &R, lo: Lsn, hi: Lsn) -> Option<Lsn> 
 
 /// LSNs 1 to 32 as the bits of a word: for exploration.
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Bits(u32);
+pub struct Bits(pub(crate) u32);
 
 impl Bits {
     /// The greatest LSN that fits.

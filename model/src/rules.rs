@@ -191,6 +191,19 @@ impl Rules {
         self.stale == Stale::Refuse
     }
 
+    /// Whether a segment may reply while something that it appended waits for its sync.
+    #[must_use]
+    pub fn may_reply_before_sync(&self) -> bool {
+        let fences_in_time = self.fence != Fence::InMemory;
+        !(fences_in_time && self.future != Future::AdoptEpoch && self.acknowledge == Acknowledge::Synced)
+    }
+
+    /// Whether an acknowledgement counts for a prefix of the log.
+    #[must_use]
+    pub fn credits_prefixes(&self) -> bool {
+        self.credit == Credit::Scl
+    }
+
     /// How an answer to FENCE_READ of a newer epoch fences (R1): S18 §2.4 tells the steps in an unsafe order (C3).
     #[must_use]
     pub fn fencing(&self) -> Fencing {

@@ -65,7 +65,7 @@ pub struct Spent {
 /// Properties of two successive states that some step on the way here broke. In the adopted protocol it stays empty and so
 /// adds no states.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Breaches(u8);
+pub struct Breaches(pub(crate) u8);
 
 /// A property that speaks of a step rather than of a state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
