@@ -1,13 +1,24 @@
 //! The `packed` engine against stateright's and against a plain breadth-first search: counts, verdicts, shortest traces.
 
+#[path = "../examples/models/paxos.rs"]
+mod paxos;
+#[path = "../benches/models/quorum.rs"]
+mod quorum;
+#[path = "../examples/models/register.rs"]
+mod register;
 #[path = "../examples/models/two_phase.rs"]
 mod two_phase;
 
 use std::collections::{HashSet, VecDeque};
 use std::fmt::Debug;
 use std::hash::Hash;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
-use sextant::explore::packed::{Broken, Deadlock, End, Options, Outcome, Packed, Reader, Stop, Store, Writer, explore};
+use sextant::explore::packed::{
+    Begin, Broken, Checkpoint, Deadlock, End, Options, Outcome, Packed, Reader, Stop, Store, Writer, explore,
+};
 use sextant_model::bounds::Bounds;
 use sextant_model::closed::Core;
 use sextant_model::mutants::MUTANTS;
@@ -298,4 +309,216 @@ fn first_states(model: &Core, most: usize) {
             }
         }
     }
+}
+
+/// Counts and verdict of a right model as stateright has them; of a wrong one the length of a shortest trace.
+fn agrees<M>(right: M, wrong: M, property: &'static str)
+where
+    M: Packed + Clone + Debug + Send + Sync + 'static,
+    M::State: Clone + Debug + Eq + Hash + Send + Sync,
+    M::Action: Clone + Debug + PartialEq + Send + Sync,
+{
+    let expected = counted(right.clone());
+    for (threads, store) in [(2, Store::Fingerprints), (1, Store::Exact)] {
+        let found = found(&right, &options(threads, store));
+        assert_eq!((found.unique_states, found.generated_states, found.depth), expected, "{right:?}");
+        assert_eq!((found.end, found.violations.len()), (End::Complete, 0), "{right:?}");
+        assert_eq!(found.unwitnessed, [""; 0], "{right:?}");
+    }
+    assert_eq!(plain(&right), None);
+    let found = found(&wrong, &options(2, Store::Exact));
+    assert_replays(&wrong, &found);
+    assert_eq!(found.violations[0].broken, Broken::Always(property));
+    assert_eq!(Some(found.violations[0].trace.steps.len()), plain(&wrong), "{wrong:?}");
+}
+
+#[test]
+fn paxos_agrees_with_stateright() {
+    use paxos::{Mistake, Paxos};
+    let wrong = Paxos { ballots: 2, mistake: Mistake::IgnoresPromises };
+    agrees(Paxos { ballots: 2, mistake: Mistake::None }, wrong, "one value is chosen");
+}
+
+#[test]
+fn the_register_agrees_with_stateright() {
+    use register::{Mistake, Register};
+    let wrong = Register { writes: 1, mistake: Mistake::NoWriteBack };
+    agrees(Register { writes: 2, mistake: Mistake::None }, wrong, "linearizable");
+}
+
+#[test]
+fn the_quorum_log_agrees_with_stateright() {
+    let right = quorum::QuorumLog::of(1, 1);
+    agrees(right, quorum::QuorumLog { reads: 2, ..right }, "commits are kept");
+}
+
+// --- memory and checkpoints ------------------------------------------------------------------------------------------
+
+/// What the child process explores: 1,745,408 states.
+const MANAGERS: u8 = 8;
+const STATES: u64 = 1_745_408;
+
+/// Not a test by itself: the search that other tests start as a process, to limit it or to kill it.
+#[test]
+fn child() {
+    let Ok(arguments) = std::env::var("SEXTANT_TEST_CHILD") else { return };
+    let arguments: Vec<&str> = arguments.split('|').collect();
+    let [folder, mebibytes, store] = arguments[..] else { panic!("{arguments:?}") };
+    let checkpoint = (!folder.is_empty()).then(|| Checkpoint {
+        folder: folder.into(),
+        identity: "two-phase commit".into(),
+        begin: Begin::Resume,
+    });
+    let options = Options {
+        memory: mebibytes.parse().ok().map(|n: u64| n << 20),
+        checkpoint,
+        labels: Some(LABELS),
+        ..options(2, if store == "exact" { Store::Exact } else { Store::Fingerprints })
+    };
+    let mut disk = 0;
+    let found = explore(&TwoPhase::of(MANAGERS), &options, &mut |p| disk = disk.max(p.disk_bytes)).unwrap();
+    let peak = sextant::explore::peak_rss_bytes() >> 20;
+    let actions: u64 = found.actions.iter().map(|(_, n)| n).sum();
+    println!(
+        "\nRESULT {:?} {} {} {} {actions} {} disk {disk} peak {peak}",
+        found.end,
+        found.unique_states,
+        found.generated_states,
+        found.depth,
+        found.unwitnessed.len()
+    );
+}
+
+fn start(folder: &str, mebibytes: &str, store: &str) -> Child {
+    Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "child", "--nocapture"])
+        .env("SEXTANT_TEST_CHILD", format!("{folder}|{mebibytes}|{store}"))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
+/// Verdict and counts, then bytes on disk and MiB of memory at the peak.
+fn result(child: Child) -> (String, u64, u64) {
+    let output = child.wait_with_output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let line = text.lines().find_map(|line| line.strip_prefix("RESULT ")).unwrap_or_else(|| panic!("{text}"));
+    let (counts, rest) = line.split_once(" disk ").unwrap();
+    let (disk, peak) = rest.split_once(" peak ").unwrap();
+    (counts.into(), disk.parse().unwrap(), peak.parse().unwrap())
+}
+
+/// The same search with all the memory it wants, and never killed.
+fn whole() -> String {
+    let (counts, disk, _) = result(start("", "", "fingerprints"));
+    assert!(counts.starts_with(&format!("Complete {STATES} ")) && disk == 0, "{counts}");
+    counts
+}
+
+#[test]
+fn a_search_in_little_memory_spills_and_counts_the_same() {
+    let whole = whole();
+    for (store, mebibytes) in [("fingerprints", "20"), ("exact", "16")] {
+        let (counts, disk, peak) = result(start("", mebibytes, store));
+        assert_eq!(counts, whole, "{store}");
+        assert!(disk > 10 << 20, "{store}: only {disk} bytes were written: nothing was spilled");
+        assert!(peak <= mebibytes.parse::<u64>().unwrap() + 2, "{store}: {peak} MiB at the peak");
+    }
+}
+
+#[test]
+fn too_little_memory_is_an_error_that_says_how_much_is_needed() {
+    let options = Options { memory: Some(1 << 20), ..options(1, Store::Exact) };
+    let error = explore(&TwoPhase::of(3), &options, &mut |_| {}).unwrap_err().to_string();
+    assert!(error.starts_with("1 MiB are too few for this search: it needs "), "{error}");
+}
+
+#[test]
+fn a_search_that_is_killed_again_and_again_ends_with_the_same_counts() {
+    let mut seed = 0x1234_5678_9abc_def1u64;
+    let whole = whole();
+    for (store, mebibytes) in [("exact", ""), ("fingerprints", "20")] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut kills = 0;
+        let counts = loop {
+            let mut child = start(folder.path().to_str().unwrap(), mebibytes, store);
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            // Some are killed in their first milliseconds; once there were ten kills, they may run to their end.
+            let patience = if kills < 10 { 1 + (seed >> 33) % 900 } else { u64::MAX };
+            let began = Instant::now();
+            while child.try_wait().unwrap().is_none() && (began.elapsed().as_millis() as u64) < patience {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            if child.try_wait().unwrap().is_some() {
+                break result(child).0;
+            }
+            child.kill().unwrap();
+            child.wait().unwrap();
+            kills += 1;
+        };
+        assert_eq!(counts, whole, "{store}, after {kills} kills");
+        assert!(kills >= 2, "{store}: the child was never killed");
+    }
+}
+
+fn checkpointed(folder: &Path, begin: Begin) -> Options<two_phase::Action> {
+    let checkpoint = Checkpoint { folder: folder.into(), identity: "two-phase commit".into(), begin };
+    Options { checkpoint: Some(checkpoint), ..options(2, Store::Exact) }
+}
+
+#[test]
+fn a_full_disk_stops_the_search_and_leaves_the_checkpoint_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let full = folder.path().join("level-000006.states");
+    std::os::unix::fs::symlink("/dev/full", &full).unwrap();
+    let model = TwoPhase::of(6);
+    let stopped = found(&model, &checkpointed(folder.path(), Begin::Fresh));
+    let End::Stopped(reason) = &stopped.end else { panic!("{:?}", stopped.end) };
+    assert!(reason.contains("level-000006.states: No space left on device"), "{reason}");
+    assert!(reason.contains("the checkpoint is whole; judged are the "), "{reason}");
+    assert_eq!(stopped.depth, 5);
+    std::fs::remove_file(&full).unwrap();
+    let resumed = found(&model, &checkpointed(folder.path(), Begin::Resume));
+    let whole = found(&model, &options(1, Store::Exact));
+    let counts = |f: &Found<TwoPhase>| (f.end.clone(), f.levels.clone(), f.generated_states, f.unwitnessed.clone());
+    assert_eq!(counts(&resumed), counts(&whole));
+}
+
+#[test]
+fn a_checkpoint_of_something_else_or_a_damaged_one_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    found(&TwoPhase::of(5), &checkpointed(folder.path(), Begin::Fresh));
+    let refused = |options: &Options<two_phase::Action>| {
+        explore(&TwoPhase::of(5), options, &mut |_| {}).expect_err("it is refused").to_string()
+    };
+    let error = refused(&checkpointed(folder.path(), Begin::Fresh));
+    assert!(error.contains("holds a checkpoint: resume it, or name another folder"), "{error}");
+    let mut other = checkpointed(folder.path(), Begin::Resume);
+    other.checkpoint.as_mut().unwrap().identity = "another".into();
+    let error = refused(&other);
+    assert!(error.contains("it is of \"two-phase commit\", and this is \"another\""), "{error}");
+    let fingerprints = Options { store: Store::Fingerprints, ..checkpointed(folder.path(), Begin::Resume) };
+    assert!(refused(&fingerprints).contains("another store"));
+    let level = folder.path().join("level-000007.states");
+    let mut bytes = std::fs::read(&level).unwrap();
+    bytes[11] ^= 4;
+    std::fs::write(&level, &bytes).unwrap();
+    assert!(refused(&checkpointed(folder.path(), Begin::Resume)).contains("level 7 of the checkpoint is damaged"));
+    std::fs::write(&level, &bytes[..20]).unwrap();
+    assert!(refused(&checkpointed(folder.path(), Begin::Resume)).contains("level-000007.states is damaged: 20 bytes"));
+    std::fs::write(folder.path().join("checkpoint.json"), "{").unwrap();
+    assert!(refused(&checkpointed(folder.path(), Begin::Resume)).contains("checkpoint.json is no checkpoint: EOF"));
+}
+
+#[test]
+fn a_violation_is_traced_back_through_files() {
+    let model = TwoPhase { mistake: Mistake::CommitsEarly, ..TwoPhase::of(6) };
+    let plain = found(&model, &options(1, Store::Exact));
+    let folder = tempfile::tempdir().unwrap();
+    let kept = found(&model, &checkpointed(folder.path(), Begin::Fresh));
+    let again = found(&model, &checkpointed(folder.path(), Begin::Resume));
+    let trace = |found: &Found<TwoPhase>| format!("{:?}", found.violations);
+    assert_eq!(trace(&plain), trace(&kept));
+    assert_eq!(trace(&plain), trace(&again));
 }

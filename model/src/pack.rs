@@ -4,6 +4,7 @@
 //! credit that is no prefix) takes room only under a rule book that does it. A truncation list is a set of the ranges that
 //! recoveries have decided, and there are no more of those than recoveries.
 
+use crate::bounds::Bounds;
 use crate::closed::Closed;
 use crate::confirm::{Read, Reads, Round};
 use crate::disk::{Disk, Entry, Image};
@@ -11,13 +12,14 @@ use crate::instance::{Instance, Phase, Writer};
 use crate::logset::{Bits, FewRanges, LogSet, Range, RangeList};
 use crate::metadata::Metadata;
 use crate::recovery::{Decision, Quorum, Reading};
+use crate::rules::Rules;
 use crate::segment::{Answer, Segment, Standing};
 use crate::types::{Epoch, Lsn, Nonce, SegmentId, SegmentSet};
 use crate::world::{Breaches, ClientRead, EPOCHS_MAX, Spent, World};
 
 /// How many bits each part takes.
 #[derive(Clone, Copy, Debug)]
-struct Layout {
+pub(crate) struct Layout {
     /// An LSN.
     lsn: u32,
     /// A set of LSNs.
@@ -66,8 +68,7 @@ fn bits_upto(max: u64) -> u32 {
 }
 
 impl Layout {
-    fn of<const N: usize>(closed: &Closed<N>) -> Layout {
-        let (rules, bounds) = (closed.rules(), closed.bounds());
+    pub(crate) fn of<const N: usize>(rules: &Rules, bounds: &Bounds) -> Layout {
         let recoveries = u64::from(bounds.recoveries);
         // A recovery's range ends at most LAL above what it found, and its writer allocates at most so many behind it.
         let lsn_max = ((recoveries + 1) * (bounds.lal + u64::from(bounds.records))).min(0xff);
@@ -122,7 +123,7 @@ impl<const N: usize> Closed<N> {
     /// # Panics
     /// If the state lies outside the bounds of this exploration.
     pub fn pack(&self, world: &World<N>, out: &mut impl Put) {
-        let layout = Layout::of(self);
+        let layout = self.layout();
         let known = ranges_of(world);
         let mut packer = Packer { layout, known: &known, out };
         packer.world(world);
@@ -130,7 +131,7 @@ impl<const N: usize> Closed<N> {
 
     /// The state that was packed.
     pub fn unpack(&self, from: &mut impl Get) -> World<N> {
-        let layout = Layout::of(self);
+        let layout = self.layout();
         let known = (0..layout.ranges).filter_map(|_| {
             let (ve, lo, hi) = (from.get(layout.epoch), from.get(layout.lsn), from.get(layout.lsn));
             (ve > 0).then_some(Range { ve: Epoch(ve as u32), lo: Lsn(lo), hi: Lsn(hi) })
@@ -224,6 +225,7 @@ struct Packer<'a, P> {
 }
 
 impl<P: Put> Packer<'_, P> {
+    #[inline]
     fn put(&mut self, value: u64, bits: u32) {
         self.out.put(value, bits);
     }
@@ -448,6 +450,7 @@ struct Unpacker<'a, G> {
 }
 
 impl<G: Get> Unpacker<'_, G> {
+    #[inline]
     fn get(&mut self, bits: u32) -> u64 {
         self.from.get(bits)
     }

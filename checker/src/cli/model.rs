@@ -3,11 +3,12 @@
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write as _};
 use std::net::TcpListener;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Subcommand, ValueEnum};
 use serde::Serialize;
-use sextant::explore::packed::{Stop, Store};
+use sextant::explore::packed::{Begin, Stop, Store};
 use sextant::explore::{self, Counterexample, Death, Engine, Explored, Fate, Plan, Progress};
 use sextant::verdict::{Exit, Verdict};
 use sextant_model::closed::Core;
@@ -52,6 +53,15 @@ struct Check {
     /// Go on after a violation and report the first of every property (packed engine)
     #[arg(long)]
     all: bool,
+    /// Use no more memory than this, as `8GiB` or `512MiB`: what does not fit goes to files (packed engine)
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    memory: Option<u64>,
+    /// Write a checkpoint into this folder after every level (packed engine)
+    #[arg(long, value_name = "DIR", conflicts_with = "resume")]
+    checkpoint: Option<PathBuf>,
+    /// Go on from the checkpoint in this folder, and keep it up (packed engine)
+    #[arg(long, value_name = "DIR")]
+    resume: Option<PathBuf>,
     /// Explore with this known mistake instead, its own bounds first
     #[arg(long, value_name = "ID", value_parser = mutant)]
     mutant: Option<&'static Mutant>,
@@ -96,6 +106,18 @@ enum EngineName {
 fn profile(name: &str) -> Result<&'static Profile, String> {
     let known = || profiles::PROFILES.iter().map(|p| p.name).collect::<Vec<_>>().join(", ");
     profiles::by_name(name).ok_or_else(|| format!("there is no profile {name}; there are: {}", known()))
+}
+
+/// A number of bytes: `8GiB`, `512MiB`.
+fn size(text: &str) -> Result<u64, String> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let shift = match &text[digits.len()..] {
+        "GiB" | "G" => 30,
+        "MiB" | "M" => 20,
+        unit => return Err(format!("{unit:?} is no unit of memory: write 8GiB or 512MiB")),
+    };
+    let number: u64 = digits.parse().map_err(|_| format!("{digits:?} is no whole number"))?;
+    number.checked_mul(1 << shift).filter(|&n| n > 0).ok_or_else(|| format!("{text} is no amount of memory"))
 }
 
 /// A mutant by its id.
@@ -177,8 +199,11 @@ impl Check {
             EngineName::Bfs => Engine::Bfs,
             EngineName::Dfs => Engine::Dfs,
         };
-        if engine != Engine::Packed && (self.exact || self.all) {
-            output::error(&format!("--exact and --all are for --engine packed, not {}", engine.name()));
+        let asks =
+            self.exact || self.all || self.memory.is_some() || self.checkpoint.is_some() || self.resume.is_some();
+        if engine != Engine::Packed && asks {
+            let only = "--exact, --all, --memory, --checkpoint and --resume";
+            output::error(&format!("{only} are for --engine packed, not {}", engine.name()));
             return Ok(Exit::Unreadable);
         }
         let plan = Plan {
@@ -186,15 +211,18 @@ impl Check {
             threads: self.threads.map_or_else(all_cores, usize::from),
             store: if self.exact { Store::Exact } else { Store::Fingerprints },
             stop: if self.all { Stop::AtEnd } else { Stop::AtFirst },
+            memory: self.memory,
+            checkpoint: None,
         };
         let rules = self.mutant.map_or(Rules::adopted(), |m| m.rules);
         let mut results = Vec::new();
         for leg in self.legs(size) {
+            let plan = Plan { checkpoint: self.checkpoint_of(&leg), ..plan.clone() };
             let explored = explored(&leg, rules, &plan)?;
             if !self.json {
                 output::line(&leg_line(&leg, &explored))?;
             }
-            let found = explored.counterexample.is_some();
+            let found = explored.counterexample.is_some() || explored.stopped.is_some();
             results.push(explored);
             if found {
                 break;
@@ -207,6 +235,12 @@ impl Check {
             output::line(&self.text(&summary))?;
         }
         Ok(summary.verdict.into())
+    }
+
+    /// A folder a leg.
+    fn checkpoint_of(&self, leg: &Leg) -> Option<(PathBuf, Begin)> {
+        let fresh = self.checkpoint.as_ref().map(|folder| (folder.join(leg.name), Begin::Fresh));
+        fresh.or_else(|| Some((self.resume.as_ref()?.join(leg.name), Begin::Resume)))
     }
 
     /// A mutant's own bounds come first: the profile's may be too small to show it.
@@ -390,8 +424,12 @@ impl Drop for Shown {
 }
 
 fn leg_line(leg: &Leg, explored: &Explored) -> String {
-    let verdict = if explored.counterexample.is_some() { "violated" } else { "holds" };
-    let changed = if explored.counterexample.is_none() && leg.states != 0 && leg.states != explored.unique_states {
+    let verdict = match (&explored.counterexample, &explored.stopped) {
+        (Some(_), _) => "violated",
+        (None, Some(_)) => "stopped",
+        (None, None) => "holds",
+    };
+    let changed = if verdict == "holds" && leg.states != 0 && leg.states != explored.unique_states {
         format!("  (pinned at {}: the count changed)", leg.states)
     } else {
         String::new()

@@ -9,13 +9,14 @@ mod mutants;
 pub mod packed;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use sextant_model::action::Action;
 use sextant_model::closed::{Closed, Core};
 use stateright::{Checker, HasDiscoveries, Model};
 
-use packed::{Broken, End, Options, Stop, Store};
+use packed::{Begin, Broken, Checkpoint, End, Options, Stop, Store};
 
 pub use closed::LABELS;
 pub use mutants::{Death, Fate, judge as judge_mutant};
@@ -50,13 +51,17 @@ pub struct Plan {
     pub threads: usize,
     pub store: Store,
     pub stop: Stop,
+    /// Bytes of memory that the process may use.
+    pub memory: Option<u64>,
+    /// A folder for the checkpoint, and whether to go on from the one that is there.
+    pub checkpoint: Option<(PathBuf, Begin)>,
 }
 
 impl Plan {
     /// Fingerprints; ends at the first violation.
     #[must_use]
     pub fn new(engine: Engine, threads: usize) -> Self {
-        Plan { engine, threads, store: Store::Fingerprints, stop: Stop::AtFirst }
+        Plan { engine, threads, store: Store::Fingerprints, stop: Stop::AtFirst, memory: None, checkpoint: None }
     }
 }
 
@@ -138,6 +143,12 @@ fn explore_packed(model: &Core, plan: &Plan, progress: &mut dyn FnMut(Progress))
         store: plan.store,
         stop: plan.stop,
         labels: Some(LABELS),
+        memory: plan.memory,
+        checkpoint: plan.checkpoint.clone().map(|(folder, begin)| Checkpoint {
+            folder,
+            identity: identity(model),
+            begin,
+        }),
         ..Options::default()
     };
     let outcome = packed::explore(model, &options, &mut |at| {
@@ -175,6 +186,12 @@ fn explore_packed(model: &Core, plan: &Plan, progress: &mut dyn FnMut(Progress))
         actions: outcome.actions,
         expected_collisions: Some(outcome.expected_collisions),
     })
+}
+
+/// What is explored, for a checkpoint: another rule book, other bounds or another version make other states.
+fn identity(model: &Core) -> String {
+    let judged: Vec<_> = model.judged().iter().map(|p| p.id).collect();
+    format!("{} {:?} {:?} {}", env!("CARGO_PKG_VERSION"), model.rules(), model.bounds(), judged.join(" "))
 }
 
 fn explore_stateright(model: &Core, plan: &Plan, progress: &mut dyn FnMut(Progress)) -> Result<Explored, Failure> {

@@ -72,6 +72,7 @@ pub fn explore_leg(
         vacuous = explored.vacuous;
         Ok(match explored.counterexample {
             Some(c) => (Exit::Invalid, format!("{} violated in {} actions: {}", c.property, c.trace.len(), c.fact)),
+            None if explored.stopped.is_some() => (Exit::Unknown, explored.stopped.unwrap_or_default()),
             None if found != states => {
                 (Exit::Invalid, format!("{found} states, pinned at {states}: the count changed"))
             }

@@ -216,16 +216,8 @@ impl Visited for Exact {
         true
     }
 
-    fn len(&self) -> usize {
-        self.len
-    }
-
     fn memory(&self) -> usize {
         self.slots.len()
-    }
-
-    fn memory_with(&self, more: usize) -> usize {
-        self.layout.resized(grown(self.layout.capacity, self.len + more)).memory()
     }
 
     fn reserve(&mut self, more: usize) {

@@ -148,8 +148,7 @@ impl Storage {
         self.written.fetch_add(bytes, Ordering::Relaxed);
     }
 
-    #[must_use]
-    pub fn keeps_files(&self) -> bool {
+    fn keeps_files(&self) -> bool {
         matches!(*lock(&self.folder), Folder::Checkpoint(_))
     }
 
@@ -173,7 +172,15 @@ impl Storage {
     /// Begins level `depth`.
     #[must_use]
     pub fn grow(&self, depth: usize) -> Growing<'_> {
-        Growing { storage: self, depth, inner: Mutex::new(Inner::default()) }
+        let name = level_name(depth);
+        Growing { storage: self, name, stays: self.keeps_files(), inner: Mutex::new(Inner::default()) }
+    }
+
+    /// Begins states that may not be new, found from level `depth`.
+    #[must_use]
+    pub fn grow_candidates(&self, depth: usize) -> Growing<'_> {
+        let name = format!("candidates-{depth:06}.states");
+        Growing { storage: self, name, stays: false, inner: Mutex::new(Inner::default()) }
     }
 
     /// Opens a level that [`Growing::finish`] has left in a checkpoint: `states` states of `bytes` bytes.
@@ -181,7 +188,7 @@ impl Storage {
     /// # Errors
     /// If its file is missing or of another length.
     pub fn open(&self, depth: usize, states: u64, sum: u64, bytes: usize) -> Result<Level, Failure> {
-        let path = level_path(&self.folder()?, depth);
+        let path = self.folder()?.join(level_name(depth));
         let file = File::open(&path).map_err(|e| Failure::at("open", &path, &e))?;
         let found = file.metadata().map_err(|e| Failure::at("read", &path, &e))?.len();
         let expected = states * bytes as u64;
@@ -198,15 +205,17 @@ impl Storage {
     }
 }
 
-fn level_path(folder: &Path, depth: usize) -> PathBuf {
-    folder.join(format!("level-{depth:06}.states"))
+fn level_name(depth: usize) -> String {
+    format!("level-{depth:06}.states")
 }
 
 /// A level that is being found.
 #[derive(Debug)]
 pub struct Growing<'a> {
     storage: &'a Storage,
-    depth: usize,
+    name: String,
+    /// Whether everything goes to the file, and the file stays.
+    stays: bool,
     inner: Mutex<Inner>,
 }
 
@@ -228,7 +237,7 @@ impl Growing<'_> {
         }
         let storage = self.storage;
         let fits = storage.in_memory() + states.len() <= storage.limit;
-        let file = if storage.keeps_files() || !fits { Some(self.write(&states)?) } else { None };
+        let file = if self.stays || !fits { Some(self.write(&states)?) } else { None };
         let memory = (fits || file.is_none()).then(|| {
             storage.counter.fetch_add(states.len(), Ordering::Relaxed);
             Arc::new(Held { states, counter: storage.counter.clone() })
@@ -241,10 +250,10 @@ impl Growing<'_> {
         let (file, offset) = {
             let mut inner = lock(&self.inner);
             if inner.file.is_none() {
-                let path = level_path(&self.storage.folder()?, self.depth);
+                let path = self.storage.folder()?.join(&self.name);
                 let file = File::options().read(true).write(true).create(true).truncate(true).open(&path);
                 let file = file.map_err(|e| Failure::at("create", &path, &e))?;
-                inner.file = Some(Arc::new(LevelFile { file, path, scratch: !self.storage.keeps_files() }));
+                inner.file = Some(Arc::new(LevelFile { file, path, scratch: !self.stays }));
             }
             let offset = inner.end;
             inner.end += states.len() as u64;
@@ -255,21 +264,13 @@ impl Growing<'_> {
         Ok(Place { file, offset, bytes: states.len() })
     }
 
-    /// Bytes of states pushed so far.
-    #[must_use]
-    pub fn bytes(&self) -> usize {
-        let of =
-            |c: &Chunk| c.memory.as_ref().map_or_else(|| c.file.as_ref().map_or(0, |p| p.bytes), |h| h.states.len());
-        lock(&self.inner).chunks.iter().map(of).sum()
-    }
-
     /// The level, complete; in a checkpoint, on the disk.
     ///
     /// # Errors
     /// If its file could not be synced.
     pub fn finish(self, states: u64, sum: u64) -> Result<Level, Failure> {
         let inner = self.inner.into_inner().unwrap_or_else(PoisonError::into_inner);
-        if let Some(file) = inner.file.filter(|_| self.storage.keeps_files()) {
+        if let Some(file) = inner.file.filter(|_| self.stays) {
             file.file.sync_data().map_err(|e| Failure::at("sync", &file.path, &e))?;
         }
         let mut chunks = inner.chunks;

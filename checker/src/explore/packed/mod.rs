@@ -12,21 +12,26 @@
 //!   that keeps a checkpoint can be killed at any moment and resumed ([`checkpoint`]).
 
 mod bits;
+mod checkpoint;
 mod exact;
 mod levels;
 mod mix;
+mod run;
 mod search;
 mod shape;
+mod spill;
 mod table;
 mod trace;
+mod worker;
 
 use std::time::Duration;
 
 use stateright::Model;
 
 pub use bits::{Narrow, Pack, Reader, Writer, tag_bits};
+pub use checkpoint::{Begin, Checkpoint};
 pub use mix::expected_collisions;
-pub use search::explore;
+pub use run::explore;
 
 /// A model whose states have a form of a fixed number of bits. Law: `unpack` gives back what was packed, and equal states
 /// pack to equal bits.
@@ -102,6 +107,10 @@ pub struct Options<A> {
     pub labels: Option<Labels<A>>,
     /// Bytes of earlier levels that stay in memory, to walk a trace back without a second search.
     pub kept_bytes: usize,
+    /// Bytes of memory that the process may use. Beyond it levels and visited set go to files, in the checkpoint's folder or
+    /// in a temporary one.
+    pub memory: Option<u64>,
+    pub checkpoint: Option<Checkpoint>,
 }
 
 impl<A> Default for Options<A> {
@@ -113,6 +122,8 @@ impl<A> Default for Options<A> {
             deadlock: Deadlock::default(),
             labels: None,
             kept_bytes: 32 << 20,
+            memory: None,
+            checkpoint: None,
         }
     }
 }

@@ -4,43 +4,20 @@ use std::any::Any;
 use std::collections::{BTreeMap, VecDeque};
 use std::hint::black_box;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use stateright::{Expectation, Property};
 
-use super::exact::Exact;
 use super::levels::{CHUNK, Chunk, Growing, Level, Storage, lock};
 use super::mix;
 use super::shape::Shape;
-use super::table::{Fingerprints, Visited};
-use super::trace::walk_back;
-use super::{Broken, Deadlock, End, Failure, Options, Outcome, Packed, Progress, Reader, Stop, Store, Violation};
+use super::spill::{Known, Run, merge, write};
+use super::table::Visited;
+use super::worker::{BATCH, Tally, Worker};
+use super::{Broken, Deadlock, Failure, Options, Packed, Progress, Reader, Stop};
 
-/// Explores `model` to its end or to its first violation.
-///
-/// # Errors
-/// If the model has an `eventually` property, which this engine does not judge; if it panics in its first states; if the
-/// trace of a violation cannot be found again; if files cannot be written or read.
-pub fn explore<M>(
-    model: &M,
-    options: &Options<M::Action>,
-    progress: &mut dyn FnMut(Progress),
-) -> Result<Outcome<M::State, M::Action>, Failure>
-where
-    M: Packed + Sync,
-{
-    match options.store {
-        Store::Fingerprints => Search::<M, Fingerprints>::new(model, options, true)?.run(progress),
-        Store::Exact => Search::<M, Exact>::new(model, options, true)?.run(progress),
-    }
-}
-
-/// Transitions of a shard that are collected before its table is locked.
-const BATCH: usize = 64;
-/// Entries of a thread's memory of recent states.
-const RECENT: usize = 1 << 13;
 const BETWEEN_PROGRESS: Duration = Duration::from_millis(100);
 /// A level of fewer bytes is explored by one thread: waking others takes longer.
 const WORTH_A_THREAD: usize = 16 << 10;
@@ -51,18 +28,24 @@ pub(super) struct Search<'a, M: Packed, V> {
     pub shape: Shape,
     /// Whether properties, deadlocks and panics are looked for, or only states.
     judges: bool,
-    properties: Vec<Property<M>>,
+    pub properties: Vec<Property<M>>,
     shards: Vec<Mutex<V>>,
     shard_bits: u32,
-    storage: Storage,
-    began: Instant,
-    table_bytes: AtomicUsize,
-    unique: AtomicU64,
-    generated: AtomicU64,
+    pub storage: Storage,
+    /// Bytes of the tables after which they are written out.
+    table_limit: usize,
+    /// The tables have reached their limit.
+    pause: AtomicBool,
+    /// What was written out.
+    runs: Mutex<Vec<Arc<Run>>>,
+    pub began: Instant,
+    pub table_bytes: AtomicUsize,
+    pub unique: AtomicU64,
+    pub generated: AtomicU64,
     /// Bit i: some state satisfies the `sometimes` property at place i.
-    witnessed: AtomicU64,
+    pub witnessed: AtomicU64,
     /// By rank, the violation that is reported.
-    found: Mutex<BTreeMap<usize, Found>>,
+    pub found: Mutex<BTreeMap<usize, Found>>,
     /// A property is violated on this level, and nothing behind it is asked for.
     ends: AtomicBool,
     failed: Mutex<Option<Failure>>,
@@ -70,67 +53,10 @@ pub(super) struct Search<'a, M: Packed, V> {
 
 /// A state that violates something.
 #[derive(Clone, Debug)]
-struct Found {
-    depth: usize,
-    state: Vec<u8>,
-    broken: Broken,
-}
-
-/// What one thread has beside the model.
-struct Worker {
-    /// By shard, room for [`BATCH`] entries: a key and the words of its state.
-    batches: Vec<u64>,
-    /// Entries of each batch, in words.
-    filled: Vec<usize>,
-    full: Vec<usize>,
-    recent: Recent,
-    /// The words of one entry.
-    scratch: Vec<u64>,
-    unpacked: Vec<u64>,
-    out: Vec<u8>,
-    tally: Tally,
-}
-
-/// What a thread adds up on one level.
-#[derive(Clone, Debug, Default)]
-struct Tally {
-    generated: u64,
-    /// Of `generated`, what is in the shared counter already.
-    told: u64,
-    new: u64,
-    sum: u64,
-    actions: Vec<u64>,
-}
-
-/// States that a thread has passed on to the tables a moment ago: their keys, and the states too where equal keys do not
-/// prove equal states.
-struct Recent {
-    entries: Vec<u64>,
-    /// Words of an entry.
-    stride: usize,
-}
-
-impl Recent {
-    fn new(stride: usize) -> Self {
-        Recent { entries: vec![u64::MAX; RECENT * stride], stride }
-    }
-
-    /// Whether the entry is there; if not, it is from now on.
-    #[inline]
-    fn knows(&mut self, entry: &[u64]) -> bool {
-        let place = (entry[0].wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - RECENT.ilog2())) as usize;
-        // Of a state whose key looks like a free place it is never said that it is there.
-        if self.stride == 1 {
-            let own = &mut self.entries[place];
-            let known = *own == entry[0] && entry[0] != u64::MAX;
-            *own = entry[0];
-            return known;
-        }
-        let own = &mut self.entries[place * self.stride..][..self.stride];
-        let known = own == entry && entry[0] != u64::MAX;
-        own.copy_from_slice(entry);
-        known
-    }
+pub(super) struct Found {
+    pub depth: usize,
+    pub state: Vec<u8>,
+    pub broken: Broken,
 }
 
 impl<'a, M: Packed + Sync, V: Visited> Search<'a, M, V> {
@@ -147,6 +73,18 @@ impl<'a, M: Packed + Sync, V: Visited> Search<'a, M, V> {
         let shard_bits = 6 + (options.threads / 4).next_power_of_two().ilog2().min(4);
         let shape = Shape::of(model);
         let shards: Vec<_> = (0..1 << shard_bits).map(|_| Mutex::new(V::new(shape.bytes, shard_bits))).collect();
+        let (recent, words) = (recent_words::<V>(shape), shape.words);
+        let workers = options.threads * (Worker::memory(shards.len(), words, recent) + 3 * CHUNK);
+        let (levels_limit, table_limit) = match limits(options.memory, workers) {
+            // What the first search has given back may still be counted; a trace is worth a little more.
+            Err(_) if !judges => (LEAST / 4, LEAST / 2),
+            limits => limits?,
+        };
+        let storage = match &options.checkpoint {
+            // A search that is repeated for its levels leaves the checkpoint alone.
+            Some(checkpoint) if judges => Storage::checkpointed(levels_limit, &checkpoint.folder),
+            Some(_) | None => Storage::temporary(levels_limit),
+        };
         let table_bytes = shards.iter().map(|shard| lock(shard).memory()).sum::<usize>().into();
         Ok(Search {
             model,
@@ -156,7 +94,10 @@ impl<'a, M: Packed + Sync, V: Visited> Search<'a, M, V> {
             properties,
             shards,
             shard_bits,
-            storage: Storage::temporary(usize::MAX),
+            storage,
+            table_limit,
+            pause: AtomicBool::new(false),
+            runs: Mutex::default(),
             began: Instant::now(),
             table_bytes,
             unique: AtomicU64::new(0),
@@ -168,95 +109,12 @@ impl<'a, M: Packed + Sync, V: Visited> Search<'a, M, V> {
         })
     }
 
-    pub fn run(self, progress: &mut dyn FnMut(Progress)) -> Result<Outcome<M::State, M::Action>, Failure> {
-        let mut workers = self.workers();
-        let mut level = self.first_level(&mut workers[0])?;
-        let mut levels = vec![level.states];
-        let mut actions = vec![0; self.options.labels.map_or(0, |labels| labels.names.len())];
-        let mut kept = Kept { levels: Vec::new(), limit: self.options.kept_bytes };
-        let mut before;
-        let end = loop {
-            let depth = levels.len() - 1;
-            before = (self.unique.load(Ordering::Relaxed), self.generated.load(Ordering::Relaxed), actions.clone());
-            kept.keep(&level);
-            let growing = self.storage.grow(depth + 1);
-            let tally = self.expand(&mut workers, level, &growing, &levels, progress)?;
-            actions.iter_mut().zip(&tally.actions).for_each(|(sum, more)| *sum += more);
-            if self.options.stop == Stop::AtFirst && !lock(&self.found).is_empty() {
-                (_, _, actions) = before.clone();
-                break End::Violated;
-            }
-            level = growing.finish(tally.new, tally.sum)?;
-            if level.states == 0 {
-                before.1 = self.generated.load(Ordering::Relaxed);
-                break End::Complete;
-            }
-            levels.push(level.states);
-        };
-        drop(workers);
-        let unwitnessed = if end == End::Violated { Vec::new() } else { self.unwitnessed() };
-        let (model, options, bytes) = (self.model, self.options, self.shape.bytes);
-        let table_bytes = self.table_bytes.load(Ordering::Relaxed) as u64;
-        let names = options.labels.map_or(&[][..], |labels| labels.names);
-        let mut found: Vec<Found> = lock(&self.found).values().cloned().collect();
-        if options.stop == Stop::AtFirst {
-            found.truncate(1);
-        }
-        let (began, exact) = (self.began, V::is_exact(bytes));
-        // The table makes room for the levels of the second search.
-        drop(self);
-        Ok(Outcome {
-            end,
-            unique_states: before.0,
-            generated_states: before.1,
-            depth: levels.len() - 1,
-            levels,
-            violations: explain::<M, V>(model, options, kept.whole(), found)?,
-            unwitnessed,
-            actions: names.iter().copied().zip(actions).collect(),
-            expected_collisions: if exact { 0.0 } else { mix::expected_collisions(before.0, bytes) },
-            elapsed: began.elapsed(),
-            table_bytes,
-        })
+    pub fn workers(&self) -> Vec<Worker> {
+        let (words, recent) = (self.shape.words, recent_words::<V>(self.shape));
+        (0..self.options.threads).map(|_| Worker::new(self.shards.len(), words, recent)).collect()
     }
 
-    /// All levels before `depth`, searched again without judging anything.
-    fn levels_before(self, depth: usize) -> Result<Vec<Level>, Failure> {
-        let mut workers = self.workers();
-        let mut levels = vec![self.first_level(&mut workers[0])?];
-        while levels.len() < depth {
-            let at = levels.len();
-            let growing = self.storage.grow(at);
-            let tally = self.expand(&mut workers, levels[at - 1].clone(), &growing, &[], &mut |_| {})?;
-            levels.push(growing.finish(tally.new, tally.sum)?);
-        }
-        Ok(levels)
-    }
-
-    fn unwitnessed(&self) -> Vec<&'static str> {
-        let seen = self.witnessed.load(Ordering::Relaxed);
-        let asked = self.properties.iter().enumerate().filter(|(_, p)| p.expectation == Expectation::Sometimes);
-        asked.filter(|(place, _)| seen >> place & 1 == 0).map(|(_, p)| p.name).collect()
-    }
-
-    fn workers(&self) -> Vec<Worker> {
-        let shards = self.shards.len();
-        let stride = 1 + self.shape.words;
-        let recent = if V::is_exact(self.shape.bytes) && self.shape.words > 1 { stride } else { 1 };
-        let worker = |_| Worker {
-            batches: vec![0; shards * BATCH * stride],
-            filled: vec![0; shards],
-            full: Vec::new(),
-            recent: Recent::new(recent),
-            scratch: vec![0; stride],
-            unpacked: self.shape.words(),
-            out: Vec::new(),
-            tally: Tally::default(),
-        };
-        (0..self.options.threads).map(worker).collect()
-    }
-
-    fn first_level(&self, worker: &mut Worker) -> Result<Level, Failure> {
+    pub fn first_level(&self, worker: &mut Worker) -> Result<Level, Failure> {
         let growing = self.storage.grow(0);
         let firsts = guarded(|| {
             let firsts = self.model.init_states().into_iter().filter(|state| self.model.within_boundary(state));
@@ -270,17 +128,17 @@ impl<'a, M: Packed + Sync, V: Visited> Search<'a, M, V> {
         for state in &firsts {
             worker.scratch[1..].copy_from_slice(state);
             self.pass_on(worker);
-            self.flush_full(worker, &growing)?;
+            self.flush_full(worker, Some(&growing))?;
         }
         worker.tally.generated += firsts.len() as u64;
-        self.flush_all(worker, &growing)?;
+        self.flush_all(worker, Some(&growing))?;
         let tally = self.take_tally(worker);
         growing.finish(tally.new, tally.sum)
     }
 
     // --- one level -------------------------------------------------------------------------------------------------
 
-    fn expand(
+    pub fn expand(
         &self,
         workers: &mut [Worker],
         level: Level,
@@ -289,7 +147,7 @@ impl<'a, M: Packed + Sync, V: Visited> Search<'a, M, V> {
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Tally, Failure> {
         let depth = levels.len().saturating_sub(1);
-        let alone = level.states as usize * self.shape.bytes < WORTH_A_THREAD;
+        let bytes = level.states as usize * self.shape.bytes;
         let left = AtomicU64::new(level.states);
         let chunks = Mutex::new(VecDeque::from(level.chunks));
         let mut last = Instant::now();
@@ -299,35 +157,128 @@ impl<'a, M: Packed + Sync, V: Visited> Search<'a, M, V> {
                 progress(self.progress(levels, left.load(Ordering::Relaxed)));
             }
         };
-        let work = |worker: &mut Worker, tell: &mut dyn FnMut()| {
-            let done = self.work(worker, &chunks, &left, growing, depth, tell);
-            if let Err(failure) = done {
+        let mut sum = Tally::default();
+        while !lock(&chunks).is_empty() {
+            // What no table holds may still lie in a run.
+            let candidates = (!lock(&self.runs).is_empty()).then(|| self.storage.grow_candidates(depth));
+            let target = candidates.as_ref().unwrap_or(growing);
+            self.on_all(workers, bytes, &mut tell, &|worker, tell| {
+                self.work(worker, &chunks, &left, target, depth, tell)
+            })?;
+            let mut tally = self.take_tallies(workers);
+            let mut known = Known::nothing(self.shards.len());
+            if let Some(candidates) = candidates {
+                known = merge(&self.shards, &lock(&self.runs), self.shape.bytes, self.options.threads)?;
+                let all = tally.new;
+                (tally.new, tally.sum) = self.confirm(&candidates.finish(0, 0)?, &known, growing)?;
+                self.unique.fetch_sub(all - tally.new, Ordering::Relaxed);
+            }
+            self.spill_if_full(&known)?;
+            sum.add(&tally);
+        }
+        Ok(sum)
+    }
+
+    /// Does `work` on every thread, or on one if there is little to do.
+    fn on_all(
+        &self,
+        workers: &mut [Worker],
+        bytes: usize,
+        tell: &mut dyn FnMut(),
+        work: &(impl Fn(&mut Worker, &mut dyn FnMut()) -> Result<(), Failure> + Sync),
+    ) -> Result<(), Failure> {
+        let guarded = |worker: &mut Worker, tell: &mut dyn FnMut()| {
+            if let Err(failure) = work(worker, tell) {
                 lock(&self.failed).get_or_insert(failure);
             }
         };
         match workers {
-            [first, others @ ..] if !alone => std::thread::scope(|scope| {
+            [first, others @ ..] if bytes >= WORTH_A_THREAD => std::thread::scope(|scope| {
                 for other in others {
-                    let work = &work;
-                    scope.spawn(move || work(other, &mut || {}));
+                    let guarded = &guarded;
+                    scope.spawn(move || guarded(other, &mut || {}));
                 }
-                work(first, &mut tell);
+                guarded(first, tell);
             }),
-            [first, ..] => work(first, &mut tell),
+            [first, ..] => guarded(first, tell),
             [] => {}
         }
-        if let Some(failure) = lock(&self.failed).take() {
-            return Err(failure);
+        let failed = lock(&self.failed).take();
+        failed.map_or(Ok(()), Err)
+    }
+
+    /// Passes the candidates on that no run holds; how many, and the sum of their keys.
+    fn confirm(&self, candidates: &Level, known: &Known, growing: &Growing) -> Result<(u64, u64), Failure> {
+        let tables: Vec<_> = self.shards.iter().map(lock).collect();
+        let (mut new, mut sum, mut words, mut out) = (0, 0u64, self.shape.words(), Vec::new());
+        for chunk in &candidates.chunks {
+            chunk.with(|states| {
+                for state in states.chunks_exact(self.shape.bytes) {
+                    self.shape.widen(state, &mut words);
+                    let key = V::key(&words, self.shape.bytes);
+                    let shard = (key >> (64 - self.shard_bits)) as usize;
+                    let slot = tables[shard].find(key, &words);
+                    if !slot.is_some_and(|slot| known.contains(shard, slot)) {
+                        new += 1;
+                        sum = sum.wrapping_add(key);
+                        out.extend_from_slice(state);
+                    }
+                }
+            })?;
+            growing.push(std::mem::take(&mut out))?;
         }
-        let mut sum = Tally { actions: vec![0; workers[0].tally.actions.len()], ..Tally::default() };
-        for worker in workers {
-            let tally = self.take_tally(worker);
-            sum.new += tally.new;
-            sum.sum = sum.sum.wrapping_add(tally.sum);
-            sum.actions.resize(tally.actions.len().max(sum.actions.len()), 0);
-            sum.actions.iter_mut().zip(&tally.actions).for_each(|(sum, more)| *sum += more);
+        Ok((new, sum))
+    }
+
+    /// Writes the tables out if they have reached their limit. `known`: what need not be written again.
+    fn spill_if_full(&self, known: &Known) -> Result<(), Failure> {
+        if !self.pause.swap(false, Ordering::Relaxed) {
+            return Ok(());
         }
-        Ok(sum)
+        let mut runs = lock(&self.runs);
+        let path = self.storage.folder()?.join(format!("run-{:04}.keys", runs.len()));
+        let run = write(&self.shards, known, path)?;
+        self.storage.add_written(run.bytes());
+        runs.push(Arc::new(run));
+        let memory = self.shards.iter().map(|shard| lock(shard).memory()).sum();
+        self.table_bytes.store(memory, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Puts a level of a checkpoint into the visited set.
+    pub fn restore(&self, workers: &mut [Worker], level: &Level, depth: usize) -> Result<(), Failure> {
+        let bytes = level.states as usize * self.shape.bytes;
+        let chunks: Mutex<VecDeque<&Chunk>> = Mutex::new(level.chunks.iter().collect());
+        let mut sum = Tally::default();
+        while !lock(&chunks).is_empty() {
+            self.on_all(workers, bytes, &mut || {}, &|worker, _| {
+                while !self.pause.load(Ordering::Relaxed) {
+                    let next = lock(&chunks).pop_front();
+                    let Some(chunk) = next else { break };
+                    chunk.with(|states| {
+                        for state in states.chunks_exact(self.shape.bytes) {
+                            self.shape.widen(state, &mut worker.scratch[1..]);
+                            self.pass_on(worker);
+                            self.flush_full(worker, None)?;
+                        }
+                        Ok(())
+                    })??;
+                }
+                self.flush_all(worker, None)
+            })?;
+            sum.add(&self.take_tallies(workers));
+            self.spill_if_full(&Known::nothing(self.shards.len()))?;
+        }
+        if (sum.new, sum.sum) != (level.states, level.sum) {
+            return Err(Failure(format!("level {depth} of the checkpoint is damaged: it is not what was written")));
+        }
+        Ok(())
+    }
+
+    fn take_tallies(&self, workers: &mut [Worker]) -> Tally {
+        let mut sum = Tally::default();
+        workers.iter_mut().for_each(|worker| sum.add(&self.take_tally(worker)));
+        sum
     }
 
     fn work(
@@ -343,7 +294,7 @@ impl<'a, M: Packed + Sync, V: Visited> Search<'a, M, V> {
             worker.tally.actions.resize(labels.names.len(), 0);
         }
         let mut actions = Vec::new();
-        loop {
+        while !self.pause.load(Ordering::Relaxed) {
             let next = lock(chunks).pop_front();
             let Some(chunk) = next else { break };
             chunk.with(|states| {
@@ -359,7 +310,7 @@ impl<'a, M: Packed + Sync, V: Visited> Search<'a, M, V> {
             self.tell_counts(worker);
             tell();
         }
-        self.flush_all(worker, growing)
+        self.flush_all(worker, Some(growing))
     }
 
     fn tell_counts(&self, worker: &mut Worker) {
@@ -406,7 +357,7 @@ impl<'a, M: Packed + Sync, V: Visited> Search<'a, M, V> {
                 if worker.full.is_empty() {
                     return Ok(Ok(any));
                 }
-                if let Err(failure) = self.flush_full(worker, growing) {
+                if let Err(failure) = self.flush_full(worker, Some(growing)) {
                     return Ok(Err(failure));
                 }
             }
@@ -503,22 +454,23 @@ impl<'a, M: Packed + Sync, V: Visited> Search<'a, M, V> {
     }
 
     #[inline]
-    fn flush_full(&self, worker: &mut Worker, growing: &Growing) -> Result<(), Failure> {
+    fn flush_full(&self, worker: &mut Worker, growing: Option<&Growing>) -> Result<(), Failure> {
         while let Some(shard) = worker.full.pop() {
             self.flush(worker, shard, growing)?;
         }
         Ok(())
     }
 
-    fn flush_all(&self, worker: &mut Worker, growing: &Growing) -> Result<(), Failure> {
+    fn flush_all(&self, worker: &mut Worker, growing: Option<&Growing>) -> Result<(), Failure> {
         worker.full.clear();
         for shard in 0..self.shards.len() {
             self.flush(worker, shard, growing)?;
         }
-        growing.push(std::mem::take(&mut worker.out))
+        growing.map_or(Ok(()), |growing| growing.push(std::mem::take(&mut worker.out)))
     }
 
-    fn flush(&self, worker: &mut Worker, shard: usize, growing: &Growing) -> Result<(), Failure> {
+    /// Puts a batch into its table; what is new goes to `growing`, if that is wanted.
+    fn flush(&self, worker: &mut Worker, shard: usize, growing: Option<&Growing>) -> Result<(), Failure> {
         let Worker { batches, filled, out, tally, .. } = worker;
         let stride = 1 + self.shape.words;
         let batch = &batches[shard * BATCH * stride..][..filled[shard]];
@@ -537,14 +489,20 @@ impl<'a, M: Packed + Sync, V: Visited> Search<'a, M, V> {
                 if table.insert(key, state) {
                     tally.new += 1;
                     tally.sum = tally.sum.wrapping_add(key);
-                    self.shape.append(state, out);
+                    if growing.is_some() {
+                        self.shape.append(state, out);
+                    }
                 }
             }
             let grown = table.memory() - memory;
-            self.table_bytes.fetch_add(grown, Ordering::Relaxed);
+            if self.table_bytes.fetch_add(grown, Ordering::Relaxed) + grown > self.table_limit {
+                self.pause.store(true, Ordering::Relaxed);
+            }
         }
         self.unique.fetch_add(tally.new - new_before, Ordering::Relaxed);
-        if out.len() + BATCH * self.shape.bytes > CHUNK {
+        if let Some(growing) = growing
+            && out.len() + BATCH * self.shape.bytes > CHUNK
+        {
             let full = std::mem::replace(out, Vec::with_capacity(CHUNK));
             growing.push(full)?;
         }
@@ -584,47 +542,33 @@ fn remaining(levels: &[u64], explored: u64, frontier: u64, elapsed: Duration) ->
     Some(elapsed.mul_f64(left / explored as f64))
 }
 
-/// Levels for walking back: all so far, or none once they take more than the limit.
-struct Kept {
-    levels: Vec<Level>,
-    limit: usize,
+/// Words of an entry of the recent states that tell the state, or all that is kept of it.
+fn recent_words<V: Visited>(shape: Shape) -> usize {
+    if V::is_exact(shape.bytes) && shape.words > 1 { 1 + shape.words } else { 1 }
 }
 
-impl Kept {
-    fn keep(&mut self, level: &Level) {
-        let used: usize = self.levels.iter().map(Level::bytes_in_memory).sum();
-        match level.on_disk() {
-            Some(away) => self.levels.push(away),
-            None if used + level.bytes_in_memory() <= self.limit => self.levels.push(level.clone()),
-            None => {
-                self.limit = 0;
-                self.levels.clear();
-            }
+/// The least memory that levels and tables get together.
+const LEAST: usize = 4 << 20;
+
+/// Bytes for levels and for tables within a limit for the process, which has some in use and whose threads need more.
+/// A shard that grows is there twice, so the tables get less than is left.
+fn limits(memory: Option<u64>, workers: usize) -> Result<(usize, usize), Failure> {
+    let Some(memory) = memory else { return Ok((usize::MAX, usize::MAX)) };
+    let used = resident_bytes() + workers;
+    match usize::try_from(memory).unwrap_or(usize::MAX).checked_sub(used) {
+        Some(left) if left >= LEAST => Ok((left / 4, left / 2)),
+        Some(_) | None => {
+            let least = (used + LEAST) >> 20;
+            Err(Failure(format!("{} MiB are too few for this search: it needs {} MiB", memory >> 20, least + 1)))
         }
     }
-
-    fn whole(self) -> Option<Vec<Level>> {
-        (self.limit > 0).then_some(self.levels)
-    }
 }
 
-/// The traces of what was found, on levels that were kept or are searched again.
-fn explain<M: Packed + Sync, V: Visited>(
-    model: &M,
-    options: &Options<M::Action>,
-    kept: Option<Vec<Level>>,
-    found: Vec<Found>,
-) -> Result<Vec<Violation<M::State, M::Action>>, Failure> {
-    let Some(deepest) = found.iter().map(|f| f.depth).max() else { return Ok(Vec::new()) };
-    let levels = match kept {
-        Some(levels) => levels,
-        None => Search::<M, V>::new(model, options, false)?.levels_before(deepest)?,
-    };
-    let explain = |f: Found| {
-        let trace = walk_back(model, options.threads, &levels, f.depth, &f.state)?;
-        Ok(Violation { broken: f.broken, trace })
-    };
-    found.into_iter().map(explain).collect()
+/// Memory that this process has in use; 0 where the system does not tell.
+fn resident_bytes() -> usize {
+    let text = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    line.and_then(|rest| rest.split_whitespace().next()?.parse::<usize>().ok()).unwrap_or(0) * 1024
 }
 
 /// What the model says before there is a state that its panic could be traced to.

@@ -7,7 +7,7 @@
 use super::mix;
 
 /// What the search asks of a shard. `key` is always [`Visited::key`] of `state`.
-pub trait Visited: Send + Sized {
+pub trait Visited: Send + Sync + Sized {
     /// An empty shard for packed states of `bytes` bytes; the most significant `shard_bits` of a key choose the shard.
     fn new(bytes: usize, shard_bits: u32) -> Self;
 
@@ -17,13 +17,8 @@ pub trait Visited: Send + Sized {
     /// Whether equal keys prove equal states.
     fn is_exact(bytes: usize) -> bool;
 
-    fn len(&self) -> usize;
-
     /// Bytes of memory that the slots take.
     fn memory(&self) -> usize;
-
-    /// Bytes of memory that the slots take once `more` keys are in, whatever they are.
-    fn memory_with(&self, more: usize) -> usize;
 
     /// Makes room, so that the homes of the next `more` keys do not move while they are inserted.
     fn reserve(&mut self, more: usize);
@@ -144,16 +139,8 @@ impl Visited for Fingerprints {
         !mix::can_collide(bytes)
     }
 
-    fn len(&self) -> usize {
-        self.len
-    }
-
     fn memory(&self) -> usize {
         self.slots.len() * 8
-    }
-
-    fn memory_with(&self, more: usize) -> usize {
-        (grown(self.capacity, self.len + more) + OVERFLOW) * 8
     }
 
     fn reserve(&mut self, more: usize) {
@@ -244,7 +231,6 @@ mod tests {
             assert_eq!(table.insert(key, &state), set.insert(state.clone()), "{state:?}");
             assert!(table.find(key, &state).is_some());
         }
-        assert_eq!(table.len(), set.len());
         let mut records: Vec<Vec<u8>> = Vec::new();
         table.each(shard, |_, record| records.push(record.to_vec()));
         assert!(records.windows(2).all(|pair| pair[0] < pair[1]), "records ascend");
