@@ -92,8 +92,8 @@ fn a_mutant_is_caught_with_its_shortest_trace() {
     let report: serde_json::Value = serde_json::from_str(&stdout(&output)).unwrap();
     let mut fields: Vec<&str> = report.as_object().unwrap().keys().map(String::as_str).collect();
     fields.sort_unstable();
-    let expected = "counterexample depth engine generated_states mutant peak_rss_bytes profile property seconds size \
-                    states_per_second unique_states verdict";
+    let expected = "actions counterexample depth engine expected_collisions generated_states mutant peak_rss_bytes profile \
+                    property seconds size states_per_second stopped unique_states verdict";
     assert_eq!(fields.join(" "), expected);
     assert_eq!((&report["verdict"], &report["mutant"]), (&"invalid".into(), &"M17".into()));
 }
