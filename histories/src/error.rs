@@ -1,5 +1,6 @@
 //! Why a history cannot be read: file, line, column, and one line of reason.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -76,10 +77,10 @@ impl fmt::Display for Fault {
             Self::Io(error) => fmt::Display::fmt(error, f),
             Self::Directory => f.write_str("is a directory"),
             Self::NotUtf8 => f.write_str("not UTF-8"),
-            Self::NotJson(reason) => write!(f, "not JSON: {reason}"),
+            Self::NotJson(reason) => write!(f, "not JSON: {}", one_line(reason)),
             Self::TruncatedLastLine => f.write_str("truncated last line"),
             Self::BlankLine => f.write_str("blank line"),
-            Self::Malformed(reason) => f.write_str(reason),
+            Self::Malformed(reason) => f.write_str(&one_line(reason)),
             Self::LateHeader => f.write_str("`about` belongs on line 1 only"),
             Self::Misuse(misuse) => fmt::Display::fmt(misuse, f),
             Self::TimeBackwards { time, last } => write!(f, "time goes backwards: {time} after {last}"),
@@ -88,6 +89,11 @@ impl fmt::Display for Fault {
             Self::UnknownFormat(reason) => write!(f, "unknown format: {reason}"),
         }
     }
+}
+
+/// A reason may quote what the file has, line feeds included, and an error is one line.
+fn one_line(reason: &str) -> Cow<'_, str> {
+    if reason.contains(['\n', '\r']) { reason.replace(['\n', '\r'], " ").into() } else { reason.into() }
 }
 
 impl std::error::Error for Error {}

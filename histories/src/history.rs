@@ -113,7 +113,8 @@ impl History {
         Self::collect(&mut Reader::open(path)?)
     }
 
-    /// [`History::salvage`] from a reader that may have been told more.
+    /// [`History::salvage`] from a reader that may have been told more, and that knows the
+    /// [`Warnings`](crate::Warnings) afterwards.
     pub fn collect<R: BufRead>(reader: &mut Reader<R>) -> Result<(Self, Option<Error>), Error> {
         let mut builder = Builder::default();
         while let Some(event) = reader.next() {
@@ -123,6 +124,9 @@ impl History {
                     return Ok((builder.finish(reader.about()), Some(error)));
                 }
                 Err(error) => return Err(error),
+            }
+            if builder.events == SAMPLE {
+                builder.make_room(reader.expected_events());
             }
         }
         Ok((builder.finish(reader.about()), None))
@@ -226,7 +230,19 @@ struct Builder {
     events: usize,
 }
 
+/// After how many events the length of the rest is guessed.
+const SAMPLE: usize = 1 << 14;
+
 impl Builder {
+    /// A vector that grows by doubling holds three times its content while it moves. The guess is a little generous; what
+    /// is not written is not taken from the system.
+    fn make_room(&mut self, events: Option<usize>) {
+        let Some(events) = events else { return };
+        let operations = (events as f64 / self.events as f64 * self.operations.len() as f64 * 1.02) as usize;
+        // Only a guess: where there is no room for it, there may be for what really comes.
+        let _ = self.operations.try_reserve_exact(operations.saturating_sub(self.operations.len()));
+    }
+
     fn push(&mut self, operation: usize, event: Event) {
         let moment = Moment { index: self.events, time: event.time };
         self.events += 1;

@@ -189,7 +189,7 @@ impl<R: Read> Parser<R> {
     fn token(&mut self, belongs: impl Fn(u8) -> bool) -> Result<&str, Bad> {
         self.token.clear();
         self.source.take_while(&mut self.token, belongs)?;
-        Ok(std::str::from_utf8(&self.token).map_err(|_| Bad { at: self.source.at(), fault: Fault::NotUtf8 })?)
+        std::str::from_utf8(&self.token).map_err(|_| Bad { at: self.source.at(), fault: Fault::NotUtf8 })
     }
 }
 

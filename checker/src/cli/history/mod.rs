@@ -2,7 +2,9 @@
 
 mod check;
 mod convert;
+mod generate;
 mod input;
+mod stats;
 
 use std::io;
 
@@ -21,11 +23,17 @@ enum Command {
     Check(check::Check),
     /// Write a history in another format
     Convert(convert::Convert),
+    /// Make a history whose verdict is known
+    Generate(generate::Generate),
+    /// What the histories consist of
+    Stats(stats::Stats),
 }
 
 pub fn run(args: &Args) -> io::Result<Exit> {
     match &args.command {
         Command::Check(check) => check.run(),
         Command::Convert(convert) => convert.run(),
+        Command::Generate(generate) => generate.run(),
+        Command::Stats(stats) => stats.run(),
     }
 }
