@@ -143,6 +143,7 @@ fn independent_keys_where_nothing_else_is_possible() {
     let text = "{:process 0 :type :invoke :f :read :value [1 nil]} {:process 0 :type :ok :f :read :value [1 5]}
         {:process 0 :type :invoke :f :cas :value [:b [1 2]]} {:process 0 :type :fail :f :cas :value [:b [1 2]]}";
     assert_eq!(told(text), ["0 1 read -> 5 [0 1]", "0 \":b\" cas 1 to 2 -> fail [2 3]"]);
+    assert_eq!(loaded(text).warnings, ["every value is a pair, so each was taken as [key value]"]);
     // Reads of null without a key: pairs are values.
     let pairs = "{:process 0 :type :invoke :f :read :value nil} {:process 0 :type :ok :f :read :value [1 5]}";
     assert_eq!(told(pairs), ["0 - read -> [1, 5] [0 1]"]);

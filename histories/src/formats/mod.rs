@@ -263,7 +263,7 @@ pub fn read(path: impl AsRef<Path>, options: &ReadOptions) -> Result<Loaded, Err
     }
 }
 
-/// Reads a history from memory, in a format that is one file; `name` is what errors call it.
+/// Reads a history from memory; `name` is what errors call it. Of a report of etcd's tests it is the file of one client.
 pub fn read_bytes(name: impl AsRef<Path>, bytes: &[u8], options: &ReadOptions) -> Result<Loaded, Error> {
     let name = name.as_ref();
     let format = match options.format {
@@ -276,9 +276,7 @@ pub fn read_bytes(name: impl AsRef<Path>, bytes: &[u8], options: &ReadOptions) -
     };
     match format {
         Format::Native => read_native(Reader::new(name, bytes), options),
-        Format::Etcd => {
-            Err(Error::new(name, Fault::UnknownFormat("a report of etcd is read from its directory".into())))
-        }
+        Format::Etcd => Ok(loaded_etcd(etcd::read_bytes(name, bytes, options.salvage)?, options)),
         _ => {
             let loaded = read_from(bytes, format, options).and_then(|loaded| check_times(loaded, options));
             loaded.map_err(|bad| bad.in_file(name))
