@@ -1,0 +1,117 @@
+// What of the history is there to be seen (one key or all), where it lies on the axis, and which part is in view.
+// Positions are events or nanoseconds; pixels come later.
+
+const scale = {
+  mode: "order",
+  key: null,
+  // Position of each event, never decreasing. In the order of events of one key, the events of others take no room.
+  place: new Float64Array(0),
+  extent: 1,
+  // Visible operations, lane by lane: those of row r are members[rows[r]] up to members[rows[r + 1]].
+  members: new Uint32Array(0),
+  rows: new Uint32Array(1),
+  rowOfLane: new Int32Array(0),
+  count: 0,
+  // Of the visible operations, those in a linearization, in its order.
+  linearization: new Uint32Array(0),
+};
+
+const view = { from: 0, to: 1, scroll: 0 };
+
+const isVisible = (op) =>
+  scale.key === null || data.key[op] === scale.key || (data.keys.has(op) && data.keys.get(op).includes(scale.key));
+
+function rescale() {
+  const counts = new Uint32Array(meta.lanes + 1);
+  const there = scale.key === null ? null : new Uint8Array(meta.events + 1);
+  scale.count = 0;
+  for (let op = 0; op < total; op++) {
+    if (there !== null) {
+      if (!isVisible(op)) continue;
+      there[data.invoked[op]] = 1;
+      if (data.completed[op] !== NONE) there[data.completed[op]] = 1;
+    }
+    counts[data.lane[op]]++;
+    scale.count++;
+  }
+  // Lanes without operations get no row.
+  scale.rowOfLane = new Int32Array(meta.lanes).fill(-1);
+  const rows = [0];
+  for (let lane = 0; lane < meta.lanes; lane++) {
+    if (counts[lane] === 0) continue;
+    scale.rowOfLane[lane] = rows.length - 1;
+    rows.push(rows[rows.length - 1] + counts[lane]);
+  }
+  scale.rows = Uint32Array.from(rows);
+  scale.members = new Uint32Array(scale.count);
+  const next = Uint32Array.from(rows);
+  for (let op = 0; op < total; op++) {
+    if (there === null || isVisible(op)) scale.members[next[scale.rowOfLane[data.lane[op]]]++] = op;
+  }
+  scale.linearization = there === null ? linearization : linearization.filter(isVisible);
+  scale.place = new Float64Array(meta.events + 2);
+  let place = 0;
+  for (let event = 0; event <= meta.events; event++) {
+    scale.place[event] = scale.mode === "time" ? eventTimes[event] : place;
+    if (there === null || there[event]) place++;
+  }
+  const last = scale.place[meta.events];
+  // What is open at the end fades out beyond it.
+  scale.extent = Math.max(scale.mode === "time" ? last * 1.01 : last + 1, 1);
+  scale.place[meta.events + 1] = scale.extent;
+}
+
+const rowCount = () => scale.rows.length - 1;
+const startOf = (op) => scale.place[data.invoked[op]];
+const endOf = (op) => (data.completed[op] === NONE ? startOf(op) : scale.place[data.completed[op]]);
+
+function pointOf(op) {
+  const gap = data.gap[op];
+  const share = (data.rank[op] + 1) / (inGap[gap] + 1);
+  return scale.place[gap] + share * (scale.place[gap + 1] - scale.place[gap]);
+}
+
+// The first index in [low, high) for which `holds`, which is false up to some index and true from there on.
+function firstIndex(low, high, holds) {
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (holds(middle)) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}
+
+// Members of a row between two positions; one more on the left, for what fades out from there.
+function membersBetween(row, from, to) {
+  const { members, rows } = scale;
+  const low = firstIndex(rows[row], rows[row + 1], (at) => endOf(members[at]) >= from);
+  const high = firstIndex(low, rows[row + 1], (at) => startOf(members[at]) > to);
+  return [low, high];
+}
+
+const eventAt = (position) => Math.max(0, firstIndex(0, meta.events + 1, (event) => scale.place[event] > position) - 1);
+
+// -1 for a lane of which nothing is visible.
+const rowOfOperation = (op) => scale.rowOfLane[data.lane[op]];
+
+const leastSpan = () => Math.min(scale.extent, scale.mode === "time" ? Math.max(scale.extent * 1e-8, 20) : 4);
+
+// Keeps the view within the history; a span that is too small or too large is mended around its middle.
+function look(from, to) {
+  const span = Math.min(Math.max(to - from, leastSpan()), scale.extent);
+  const middle = (from + to) / 2;
+  view.from = Math.min(Math.max(middle - span / 2, 0), scale.extent - span);
+  view.to = view.from + span;
+}
+
+// Everything from the first to the last of `ops`, with some room around.
+function lookAt(ops) {
+  let from = Infinity;
+  let to = -Infinity;
+  for (const op of ops) {
+    from = Math.min(from, startOf(op));
+    to = Math.max(to, endOf(op));
+  }
+  const room = Math.max((to - from) * 0.25, scale.mode === "time" ? scale.extent * 1e-6 : 8);
+  if (from <= to) look(from - room, to + room);
+}
