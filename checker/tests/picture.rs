@@ -285,6 +285,34 @@ fn odd_histories_have_a_page_too() {
     compare(&weakened, &seen);
 }
 
+/// The browser refuses a script that is not the page's own, and the console says so.
+#[test]
+fn the_policy_of_the_page_refuses_foreign_scripts() {
+    let Some(browser) = Browser::find() else { return };
+    let history = generated(&Config::default());
+    let page = html(&Picture::new("x", "register", &history, Verdict::Valid));
+    let attacked = page.replace("<main", "<script>document.title='broken'</script><main");
+    let (dom, console) = browser.dom(&attacked, "");
+    assert!(dom.contains("<title>x: valid</title>") && console.contains("Content Security Policy"), "{console}");
+}
+
+/// What was cut off on the way is not shown as if it were whole.
+#[test]
+fn damaged_data_are_said_to_be_damaged() {
+    let Some(browser) = Browser::find() else { return };
+    let history = generated(&Config { operations: 500, violation: Some(Violation::StaleRead), ..Config::default() });
+    let report = judged(&history);
+    let page = html(&Picture::of_report("x", "register", &history, &report));
+    let start = page.find("id=\"operations\">").unwrap() + "id=\"operations\">".len();
+    for cut in [4, 400, 2000] {
+        let damaged = [&page[..start + 1000], &page[start + 1000 + cut..]].concat();
+        let (dom, console) = browser.dom(&damaged, "selftest");
+        assert!(dom.contains("The picture cannot be drawn: Uncaught Error: the data of this page are damaged"));
+        assert!(!dom.contains("<pre id=\"selftest\">") && console.contains("damaged"), "{console}");
+        assert!(dom.contains(&report.reason().unwrap().replace('"', "&quot;")) || dom.contains("read -1 from key"));
+    }
+}
+
 /// A million operations. How long it takes is printed, not asserted: machines differ.
 #[test]
 fn a_million_operations_make_a_page_that_opens() {

@@ -48,6 +48,8 @@ pub(super) struct Counts {
 struct Meta<'a> {
     title: &'a str,
     operations: usize,
+    /// Of the stream of operations: one that was cut short may still look like a stream.
+    checksum: u32,
     events: usize,
     lanes: u32,
     keys: Vec<String>,
@@ -119,6 +121,7 @@ pub(super) fn encode(picture: &Picture<'_>) -> Encoded {
     let meta = Meta {
         title: &title,
         operations: operations.len(),
+        checksum: checksum(&encoder.bytes),
         events: events(history),
         lanes: lane_count,
         keys: encoder.keys.names,
@@ -298,6 +301,11 @@ impl Encoder {
     }
 }
 
+/// FNV-1a: two lines here and two in the script.
+fn checksum(bytes: &[u8]) -> u32 {
+    bytes.iter().fold(0x811c_9dc5, |sum, byte| (sum ^ u32::from(*byte)).wrapping_mul(0x0100_0193))
+}
+
 fn key_name(key: &Key) -> String {
     plain(&key.to_string())
 }
@@ -314,6 +322,12 @@ fn fold(number: i64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The vectors of its authors (Fowler, Noll and Vo, RFC 9923).
+    #[test]
+    fn the_checksum_is_fnv() {
+        assert_eq!([&b""[..], b"a", b"foobar"].map(checksum), [0x811c_9dc5, 0xe40c_292c, 0xbf9c_f968]);
+    }
 
     #[test]
     fn numbers_are_folded_and_put_in_sevens() {

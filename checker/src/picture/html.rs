@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
-use sextant_histories::{History, Operation};
+use sextant_histories::{Call, History, Operation};
 
 use super::encode::Encoded;
 use super::inset::{self, inset};
@@ -113,7 +113,7 @@ fn evidence(picture: &Picture<'_>) -> Markup {
     }
     let shown = &picture.core[..picture.core.len().min(inset::SHOWN)];
     html! {
-        section id="evidence" aria-label="Why" {
+        section id="evidence" class=(picture.verdict) aria-label="Why" {
             @if let Some(reason) = &picture.reason { p class="reason" { (plain(reason)) } }
             @if let Some(prefix) = picture.prefix { p class="prefix" { (extent(picture.history, prefix)) } }
             @if !shown.is_empty() {
@@ -163,7 +163,7 @@ fn table(history: &History, members: &[Member]) -> Markup {
                         th scope="row" { (role.words()) @if *role == Role::Impossible { " ✗" } }
                         td { (number) }
                         td { (operation.process) }
-                        td { (plain(&operation.key.to_string())) }
+                        td { (keys(operation)) }
                         td { code { (describe(operation, VALUE)) } }
                         td { (shape(operation).0.ending.name()) }
                         td { (lines(history, operation)) }
@@ -173,6 +173,21 @@ fn table(history: &History, members: &[Member]) -> Markup {
             }
         }
     }
+}
+
+/// A transaction has those of its steps.
+fn keys(operation: &Operation) -> String {
+    let mut keys = vec![plain(&operation.key.to_string())];
+    if let Call::Txn(steps) = &operation.call {
+        keys.clear();
+        for step in steps.iter() {
+            let key = plain(&step.key.to_string());
+            if !keys.contains(&key) {
+                keys.push(key);
+            }
+        }
+    }
+    keys.join(", ")
 }
 
 fn lines(history: &History, operation: &Operation) -> String {

@@ -16,10 +16,10 @@ use super::{Arrow, Member, Role};
 const CHARACTERS: usize = 44;
 const CHARACTER: usize = 8;
 
-const GUTTER: usize = 120;
+const GUTTER: usize = 136;
 const BOX: usize = 30;
 const ROW: usize = 44;
-const ROW_WITH_ARROWS: usize = 64;
+const ROW_WITH_ARROWS: usize = 72;
 const TOP: usize = 10;
 /// Room for an indeterminate operation to fade out in.
 const TAIL: usize = 70;
@@ -98,15 +98,11 @@ fn columns(history: &History, members: &[Member]) -> BTreeMap<usize, usize> {
 
 fn shown<'a>(history: &'a History, member: Member, columns: &BTreeMap<usize, usize>) -> Shown<'a> {
     let operation = &history.operations()[member.operation];
-    let mut label = describe(operation, CHARACTERS);
-    if label.chars().count() > CHARACTERS {
-        label = label.chars().take(CHARACTERS).chain(['…']).collect();
-    }
     Shown {
         number: member.operation,
         operation,
         role: member.role,
-        label,
+        label: cut(&describe(operation, CHARACTERS)),
         row: 0,
         start: columns[&operation.invoked.index],
         end: operation.returned().map(|event| columns[&event]),
@@ -211,9 +207,16 @@ fn draw_arrow(arrow: &Arrow, arrows: &[Arrow], boxes: &[Shown<'_>], row: usize) 
     html! {
         g class="arrow" {
             path d=(path) marker-end="url(#head)" {}
-            text x=(label_x) y=(label_y + 4) text-anchor="middle" { (plain(&arrow.label)) }
+            text x=(label_x) y=(label_y + 4) text-anchor="middle" { (cut(&plain(&arrow.label))) }
         }
     }
+}
+
+fn cut(label: &str) -> String {
+    if label.chars().count() <= CHARACTERS {
+        return label.to_owned();
+    }
+    label.chars().take(CHARACTERS).chain(['…']).collect()
 }
 
 fn shortened(process: u64) -> String {

@@ -34,8 +34,24 @@ pub(super) fn assign(operations: &[Operation]) -> (Vec<u32>, u32) {
         lanes.occupy(lane, end, goes_on);
         lane
     };
-    let assigned = operations.iter().enumerate().map(lane_of).collect();
+    let mut assigned: Vec<u32> = operations.iter().enumerate().map(lane_of).collect();
+    sort_by_process(operations, &mut assigned, lanes.busy_until.len());
     (assigned, lanes.busy_until.len() as u32)
+}
+
+/// Renumbers the lanes by the processes that were the first on them.
+fn sort_by_process(operations: &[Operation], assigned: &mut [u32], count: usize) {
+    let mut first = vec![None; count];
+    for (operation, lane) in operations.iter().zip(&*assigned) {
+        first[*lane as usize].get_or_insert(operation.process);
+    }
+    let mut order: Vec<usize> = (0..count).collect();
+    order.sort_by_key(|lane| first[*lane]);
+    let mut place = vec![0; count];
+    for (new, old) in order.into_iter().enumerate() {
+        place[old] = new as u32;
+    }
+    assigned.iter_mut().for_each(|lane| *lane = place[*lane as usize]);
 }
 
 fn end(operation: &Operation) -> usize {
@@ -99,6 +115,8 @@ mod tests {
         let many = (4..30).map(|process| operation(process, 2 * process as usize, 2 * process as usize + 1));
         let (lanes, count) = assign(&own.into_iter().chain(many).collect::<Vec<_>>());
         assert_eq!((&lanes[..4], count), (&[0, 1, 0, 1][..], 2));
+        let (lanes, _) = assign(&[operation(9, 0, 3), operation(2, 1, 2)]);
+        assert_eq!(lanes, [1, 0], "by process");
     }
 
     #[test]

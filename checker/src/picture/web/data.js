@@ -1,5 +1,14 @@
 // Reads what encode.rs wrote. After this, operations are rows of typed arrays, and their numbers are those of the history.
 
+// What goes wrong is said where the picture would be, not only on a console that nobody has open.
+addEventListener("error", (event) => {
+  const note = document.createElement("p");
+  note.id = "failed";
+  note.className = "reason";
+  note.textContent = `The picture cannot be drawn: ${event.message}`;
+  document.querySelector("header").after(note);
+});
+
 const meta = JSON.parse(document.getElementById("meta").textContent);
 const total = meta.operations;
 const NONE = 0xffffffff;
@@ -12,6 +21,12 @@ function bytesOf(text) {
   const bytes = new Uint8Array(raw.length);
   for (let at = 0; at < raw.length; at++) bytes[at] = raw.charCodeAt(at);
   return bytes;
+}
+
+function checkWhole(bytes) {
+  let sum = 0x811c9dc5;
+  for (let at = 0; at < bytes.length; at++) sum = Math.imul(sum ^ bytes[at], 0x01000193);
+  if (sum >>> 0 !== meta.checksum) throw new Error("the data of this page are damaged");
 }
 
 const data = {
@@ -93,7 +108,6 @@ function decode(bytes) {
       data.rank[op] = number();
     }
   }
-  if (at !== bytes.length) throw new Error("the data of this page are damaged");
 }
 
 {
@@ -101,6 +115,7 @@ function decode(bytes) {
   const bytes = bytesOf(block.textContent);
   // Twenty megabytes that are not needed twice.
   block.remove();
+  checkWhole(bytes);
   timing.unpacked = performance.now();
   decode(bytes);
   timing.decoded = performance.now();

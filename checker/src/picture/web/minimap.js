@@ -43,21 +43,21 @@ function paintBackdrop(hits) {
 // For each pixel, the mean number of operations under way, by function. Differences at both ends, then one sum.
 function paintDensity(context) {
   const width = Math.max(1, Math.round(fieldWidth()));
-  const kinds = meta.functions.length;
-  const shown = Math.min(kinds, 12);
+  const functions = meta.functions.length;
+  const shown = Math.min(functions, 12);
   const change = Array.from({ length: shown }, () => new Float32Array(width + 2));
-  const functions = Uint16Array.from(meta.shapes, (shape) => Math.min(shape.function, shown - 1));
+  const { starts, ends, kinds } = scale;
   const perPixel = width / scale.extent;
   const step = (changes, x, by) => {
-    const pixel = Math.floor(x);
+    const pixel = x | 0;
     changes[pixel] += by * (1 - (x - pixel));
     changes[pixel + 1] += by * (x - pixel);
   };
-  for (const op of scale.members) {
-    const changes = change[functions[data.shape[op]]];
-    const left = startOf(op) * perPixel;
+  for (let at = 0; at < starts.length; at++) {
+    const changes = change[Math.min(kinds[at], shown - 1)];
+    const left = starts[at] * perPixel;
     step(changes, left, 1);
-    step(changes, Math.min(Math.max(endOf(op) * perPixel, left + 1e-3), width), -1);
+    step(changes, Math.min(Math.max(ends[at] * perPixel, left + 1e-3), width), -1);
   }
   let most = 0;
   const sums = new Float32Array(width);

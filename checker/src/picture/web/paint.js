@@ -108,12 +108,13 @@ function paint(marks) {
     paintTails(spans);
     for (const [row, low, high] of spans) paintRow(row, low, high);
     paintPoints(first, last);
-    for (const [row, low, high] of spans) paintLabels(row, low, high);
   } else {
     paintDense(spans);
   }
   paintPrefix();
   paintMarks(first, last, marks);
+  // Above everything that would tint them.
+  if (drawn.detailed) for (const [row, low, high] of spans) paintLabels(row, low, high);
   brush.restore();
   paintGutter(spans);
   paintRuler();
@@ -127,28 +128,25 @@ function paintDense(spans) {
     strip.canvas.height = Math.max(1, spans.length);
   }
   const image = strip.createImageData(width, Math.max(1, spans.length));
-  const perPixel = width / (view.to - view.from);
+  const from = view.from;
+  const perPixel = width / (view.to - from);
   const cover = new Float32Array(width);
   const longest = new Float32Array(width);
   const colour = new Uint16Array(width);
-  const { place, members } = scale;
-  const functions = Uint16Array.from(meta.shapes, (shape) => shape.function);
+  const { starts, ends, kinds } = scale;
   spans.forEach(([, low, high], index) => {
     cover.fill(0);
     longest.fill(0);
     for (let at = low; at < high; at++) {
-      const op = members[at];
-      const start = place[data.invoked[op]];
-      const end = data.completed[op] === NONE ? start : place[data.completed[op]];
-      const left = Math.max((start - view.from) * perPixel, 0);
-      const right = Math.min(Math.max((end - view.from) * perPixel, left + 0.02), width);
-      const lastPixel = Math.min(Math.floor(right), width - 1);
-      for (let pixel = Math.floor(left); pixel <= lastPixel; pixel++) {
+      const left = Math.max((starts[at] - from) * perPixel, 0);
+      const right = Math.min(Math.max((ends[at] - from) * perPixel, left + 0.02), width);
+      const lastPixel = Math.min(right | 0, width - 1);
+      for (let pixel = left | 0; pixel <= lastPixel; pixel++) {
         const part = Math.min(right, pixel + 1) - Math.max(left, pixel);
         cover[pixel] += part;
         if (part > longest[pixel]) {
           longest[pixel] = part;
-          colour[pixel] = functions[data.shape[op]];
+          colour[pixel] = kinds[at];
         }
       }
     }

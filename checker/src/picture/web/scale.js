@@ -10,6 +10,10 @@ const scale = {
   // Visible operations, lane by lane: those of row r are members[rows[r]] up to members[rows[r + 1]].
   members: new Uint32Array(0),
   rows: new Uint32Array(1),
+  // Of each member, where it starts and ends, and its function: a million are gone through for a frame, in this order.
+  starts: new Float64Array(0),
+  ends: new Float64Array(0),
+  kinds: new Uint16Array(0),
   rowOfLane: new Int32Array(0),
   count: 0,
   // Of the visible operations, those in a linearization, in its order.
@@ -59,6 +63,20 @@ function rescale() {
   // What is open at the end fades out beyond it.
   scale.extent = Math.max(scale.mode === "time" ? last * 1.01 : last + 1, 1);
   scale.place[meta.events + 1] = scale.extent;
+  arrange();
+}
+
+function arrange() {
+  const functions = Uint16Array.from(meta.shapes, (shape) => shape.function);
+  scale.starts = new Float64Array(scale.count);
+  scale.ends = new Float64Array(scale.count);
+  scale.kinds = new Uint16Array(scale.count);
+  for (let at = 0; at < scale.count; at++) {
+    const op = scale.members[at];
+    scale.starts[at] = startOf(op);
+    scale.ends[at] = endOf(op);
+    scale.kinds[at] = functions[data.shape[op]];
+  }
 }
 
 const rowCount = () => scale.rows.length - 1;
@@ -81,11 +99,11 @@ function firstIndex(low, high, holds) {
   return low;
 }
 
-// Members of a row between two positions; one more on the left, for what fades out from there.
+// The members of a row that are between two positions, or reach there.
 function membersBetween(row, from, to) {
-  const { members, rows } = scale;
-  const low = firstIndex(rows[row], rows[row + 1], (at) => endOf(members[at]) >= from);
-  const high = firstIndex(low, rows[row + 1], (at) => startOf(members[at]) > to);
+  const { starts, ends, rows } = scale;
+  const low = firstIndex(rows[row], rows[row + 1], (at) => ends[at] >= from);
+  const high = firstIndex(low, rows[row + 1], (at) => starts[at] > to);
   return [low, high];
 }
 
