@@ -68,12 +68,18 @@ fn compare(history: &History, seen: &Seen) {
 
 /// Everything that must hold of every page.
 fn sound(history: &History, seen: &Seen) {
+    sound_but_scrolled(history, seen);
+    assert_eq!(seen.at("/whole/operations"), &Json::from(history.operations().len()), "all in view, all drawn");
+}
+
+/// … of which not all lanes are in view.
+fn sound_but_scrolled(history: &History, seen: &Seen) {
     assert_eq!(seen.list("problems"), &NO_PROBLEMS, "{:?}", seen.list("problems"));
     assert_eq!(seen.console, "", "the console");
     compare(history, seen);
     assert_eq!(seen.at("/pointsAscend"), &Json::Bool(true));
     assert_eq!(seen.at("/pointsWithin"), &Json::Bool(true));
-    assert_eq!(seen.at("/whole/operations"), &Json::from(history.operations().len()), "all in view, all drawn");
+    assert_eq!(seen.at("/rowsAreSound"), &Json::Bool(true));
     for what in ["zoomed", "whole", "wheeled", "refused", "ordered"] {
         assert_eq!(seen.at(&format!("/used/{what}")), &Json::Bool(true), "{what}");
     }
@@ -117,6 +123,7 @@ fn a_page_shows_what_the_history_says() {
     for key in seen.at("/used/keys").as_array().unwrap() {
         let name = key["name"].as_str().unwrap();
         assert_eq!(key["visible"], count(&|operation| operation.key.to_string() == name), "{name}");
+        assert_eq!(key["right"], true, "{name}");
     }
     assert_eq!(seen.at("/whole/detailed"), &Json::Bool(true));
     let fails = count(&|operation| operation.outcome == Outcome::Fail);
@@ -257,6 +264,23 @@ fn transactions_have_the_keys_of_their_steps_and_arrows_between_them() {
     sound(&history, &seen);
     assert_eq!((seen.found("key", "2"), seen.found("value", "append")), (3, 2));
     assert_eq!(seen.list("operations")[2]["text"], "txn r 1 → [1], r 2 → [2]");
+}
+
+/// More clients than lanes fit on a screen, and few of them use the same key: filtered, they share rows.
+#[test]
+fn many_clients_share_rows_when_one_key_is_shown() {
+    let Some(browser) = Browser::find() else { return };
+    let config = Config { operations: 4000, clients: 150, keys: 40, indeterminate: 40, ..Config::default() };
+    let history = generated(&config);
+    let seen = browser.open(&html(&Picture::new("wide", "register", &history, Verdict::Unknown)), &[]);
+    sound_but_scrolled(&history, &seen);
+    assert!((150..160).contains(&seen.number("lanes")), "{}", seen.number("lanes"));
+    let keys = seen.at("/used/keys").as_array().unwrap();
+    assert_eq!(keys.len(), 40);
+    for key in keys {
+        assert_eq!(key["right"], true, "{key}");
+        assert!(key["rows"].as_u64() < Some(60), "{key}");
+    }
 }
 
 /// A history may be empty, have one event, have no times, or be cut down to operations that begin together.

@@ -243,7 +243,7 @@ fn stage() -> Markup {
             canvas id="lanes" tabindex="0" role="application" aria-describedby="keyboard"
                 aria-label="Operations per process" {}
             p id="keyboard" {
-                "Drag or arrow keys: move. Wheel, + and −: zoom. 0: whole. C: core. N and P: next and previous result. "
+                "Drag or arrow keys: move. Wheel, + and −: zoom; on the names of the processes the wheel moves the lanes. 0: whole. C: core. N and P: next and previous result. "
                 "Comma and period: operation before and after on the lane. Escape: nothing selected."
             }
             p id="status" role="status" aria-live="polite" {}

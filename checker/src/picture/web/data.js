@@ -33,6 +33,8 @@ const data = {
   shape: new Uint32Array(total),
   lane: new Uint32Array(total),
   process: new Uint32Array(total),
+  // A process on its lane; when another takes the lane, a new strand begins.
+  strand: new Uint32Array(total),
   invoked: new Uint32Array(total),
   // NONE for an operation that is still open when the history stops.
   completed: new Uint32Array(total),
@@ -48,6 +50,7 @@ const data = {
   // The gap after which event; NONE for an operation that is in no linearization.
   gap: new Uint32Array(total).fill(NONE),
   rank: new Uint32Array(total),
+  strands: 0,
 };
 
 function decode(bytes) {
@@ -67,6 +70,7 @@ function decode(bytes) {
   const open = meta.shapes.map((shape) => shape.ending === "open");
   const many = meta.shapes.map((shape) => shape.many_keys);
   const onLane = new Uint32Array(meta.lanes);
+  const strandOn = new Uint32Array(meta.lanes);
   const integers = [0, 0, 0];
   let invoked = 0;
   let time = 0;
@@ -75,10 +79,14 @@ function decode(bytes) {
     const bits = head % 8;
     const shape = (head - bits) / 8;
     const lane = number();
-    if (bits & 1) onLane[lane] = number();
+    if (bits & 1) {
+      onLane[lane] = number();
+      strandOn[lane] = data.strands++;
+    }
     data.shape[op] = shape;
     data.lane[op] = lane;
     data.process[op] = onLane[lane];
+    data.strand[op] = strandOn[lane];
     invoked += unfold(number());
     data.invoked[op] = invoked;
     data.completed[op] = open[shape] ? NONE : invoked + number();

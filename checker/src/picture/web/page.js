@@ -142,7 +142,16 @@ function step(by) {
     hitAt = (hitAt + by + count) % count;
   }
   element("results").textContent = `${grouped(hitAt + 1)} of ${grouped(count)}`;
+  approach(marks.hits[hitAt]);
   select(marks.hits[hitAt]);
+}
+
+// Zooms in on `op` if it is too small to be seen.
+function approach(op) {
+  const length = endOf(op) - startOf(op);
+  if (length * scaleX() >= 4) return;
+  const span = Math.max(length * 30, leastSpan() * 20);
+  look(startOf(op) + (length - span) / 2, startOf(op) + (length + span) / 2);
 }
 
 // The operation before or after the selected one on its lane; without one, the first in view.
@@ -368,6 +377,9 @@ function follow(hash) {
     look(place("from"), place("to"));
   }
   const op = Number(asked.get("op") ?? NaN);
-  if (Number.isInteger(op) && op >= 0 && op < total) select(op);
+  if (Number.isInteger(op) && op >= 0 && op < total) {
+    select(op);
+    if (!asked.has("from")) approach(op);
+  }
   refresh();
 }

@@ -118,6 +118,7 @@ function paint(marks) {
   brush.restore();
   paintGutter(spans);
   paintRuler();
+  paintScroll();
   return inView;
 }
 
@@ -359,6 +360,17 @@ function paintGutter(spans) {
   brush.restore();
   brush.fillStyle = style.line;
   brush.fillRect(GUTTER - 1, RULER, 1, size.height);
+}
+
+// Which of the lanes are in view, where not all of them are.
+function paintScroll() {
+  if (scrollRoom() === 0) return;
+  const shown = size.height - RULER;
+  const all = rowCount() * size.row;
+  brush.fillStyle = style.line;
+  brush.fillRect(size.width - 5, RULER, 5, shown);
+  brush.fillStyle = style.faint;
+  brush.fillRect(size.width - 5, RULER + (view.scroll / all) * shown, 5, (shown / all) * shown);
 }
 
 // 1, 2 or 5 times a power of ten, at least `least`.

@@ -14,7 +14,8 @@ const scale = {
   starts: new Float64Array(0),
   ends: new Float64Array(0),
   kinds: new Uint16Array(0),
-  rowOfLane: new Int32Array(0),
+  // -1 where nothing is visible.
+  rowOfStrand: new Int32Array(0),
   count: 0,
   // Of the visible operations, those in a linearization, in its order.
   linearization: new Uint32Array(0),
@@ -26,8 +27,8 @@ const isVisible = (op) =>
   scale.key === null || data.key[op] === scale.key || (data.keys.has(op) && data.keys.get(op).includes(scale.key));
 
 function rescale() {
-  const counts = new Uint32Array(meta.lanes + 1);
   const there = scale.key === null ? null : new Uint8Array(meta.events + 1);
+  const counts = new Uint32Array(data.strands);
   scale.count = 0;
   for (let op = 0; op < total; op++) {
     if (there !== null) {
@@ -35,22 +36,17 @@ function rescale() {
       there[data.invoked[op]] = 1;
       if (data.completed[op] !== NONE) there[data.completed[op]] = 1;
     }
-    counts[data.lane[op]]++;
+    counts[data.strand[op]]++;
     scale.count++;
   }
-  // Lanes without operations get no row.
-  scale.rowOfLane = new Int32Array(meta.lanes).fill(-1);
-  const rows = [0];
-  for (let lane = 0; lane < meta.lanes; lane++) {
-    if (counts[lane] === 0) continue;
-    scale.rowOfLane[lane] = rows.length - 1;
-    rows.push(rows[rows.length - 1] + counts[lane]);
-  }
-  scale.rows = Uint32Array.from(rows);
+  const rows = assignRows(there !== null);
+  scale.rows = new Uint32Array(rows + 1);
+  counts.forEach((count, strand) => count > 0 && (scale.rows[scale.rowOfStrand[strand] + 1] += count));
+  for (let row = 0; row < rows; row++) scale.rows[row + 1] += scale.rows[row];
   scale.members = new Uint32Array(scale.count);
-  const next = Uint32Array.from(rows);
+  const next = scale.rows.slice();
   for (let op = 0; op < total; op++) {
-    if (there === null || isVisible(op)) scale.members[next[scale.rowOfLane[data.lane[op]]]++] = op;
+    if (there === null || isVisible(op)) scale.members[next[rowOfOperation(op)]++] = op;
   }
   scale.linearization = there === null ? linearization : linearization.filter(isVisible);
   scale.place = new Float64Array(meta.events + 2);
@@ -64,6 +60,39 @@ function rescale() {
   scale.extent = Math.max(scale.mode === "time" ? last * 1.01 : last + 1, 1);
   scale.place[meta.events + 1] = scale.extent;
   arrange();
+}
+
+// Gives every strand with visible operations a row and returns how many rows there are. Of all operations, the rows are
+// the lanes. Of one key, strands that do not overlap share rows: most processes use a key only for a while.
+const FEW = 16;
+function assignRows(filtered) {
+  const first = new Uint32Array(data.strands).fill(NONE);
+  const until = new Float64Array(data.strands);
+  const lanes = new Uint32Array(data.strands);
+  for (let op = 0; op < total; op++) {
+    if (filtered && !isVisible(op)) continue;
+    const strand = data.strand[op];
+    if (first[strand] === NONE) first[strand] = data.invoked[op];
+    until[strand] = data.completed[op] === NONE ? data.invoked[op] : data.completed[op];
+    lanes[strand] = data.lane[op];
+  }
+  scale.rowOfStrand = new Int32Array(data.strands).fill(-1);
+  const visible = Array.from(first.keys()).filter((strand) => first[strand] !== NONE);
+  if (!filtered || new Set(visible.map((strand) => lanes[strand])).size <= FEW) {
+    const used = [...new Set(visible.map((strand) => lanes[strand]))].sort((one, other) => one - other);
+    const rowOf = new Map(used.map((lane, row) => [lane, row]));
+    for (const strand of visible) scale.rowOfStrand[strand] = rowOf.get(lanes[strand]);
+    return used.length;
+  }
+  const ends = [];
+  visible.sort((one, other) => first[one] - first[other]);
+  for (const strand of visible) {
+    let row = ends.findIndex((end) => end < first[strand]);
+    if (row === -1) row = ends.push(0) - 1;
+    ends[row] = until[strand];
+    scale.rowOfStrand[strand] = row;
+  }
+  return ends.length;
 }
 
 function arrange() {
@@ -109,8 +138,8 @@ function membersBetween(row, from, to) {
 
 const eventAt = (position) => Math.max(0, firstIndex(0, meta.events + 1, (event) => scale.place[event] > position) - 1);
 
-// -1 for a lane of which nothing is visible.
-const rowOfOperation = (op) => scale.rowOfLane[data.lane[op]];
+// -1 for an operation that is not visible, and neither is any other of its strand.
+const rowOfOperation = (op) => scale.rowOfStrand[data.strand[op]];
 
 const leastSpan = () => Math.min(scale.extent, scale.mode === "time" ? Math.max(scale.extent * 1e-8, 20) : 4);
 

@@ -34,6 +34,18 @@ function operationsAsRead(count) {
   return read;
 }
 
+// Every visible operation once, and in each row one after another: what the drawing searches rests on this.
+function rowsAreSound() {
+  const { members, rows, starts, ends } = scale;
+  for (let row = 0; row < rowCount(); row++) {
+    for (let at = rows[row]; at < rows[row + 1]; at++) {
+      if (rowOfOperation(members[at]) !== row || !isVisible(members[at]) || ends[at] < starts[at]) return false;
+      if (at > rows[row] && (starts[at] < ends[at - 1] || members[at] <= members[at - 1])) return false;
+    }
+  }
+  return new Set(members).size === scale.count && rows[rowCount()] === scale.count;
+}
+
 // Milliseconds a frame, of panning from left to right at a zoom where `share` of the history is in view.
 function frames(share) {
   const span = scale.extent * share;
@@ -47,7 +59,7 @@ function frames(share) {
   return (performance.now() - began) / count;
 }
 
-// What an invocation and a completion event each saw of the pointer, the keyboard and the controls.
+// What came of using the keyboard, the wheel, the pointer and the controls.
 function used() {
   const press = (key) => canvas.dispatchEvent(new KeyboardEvent("keydown", { key, cancelable: true }));
   const before = { ...view };
@@ -72,7 +84,7 @@ function used() {
   element("theme").click();
   const keys = meta.keys.slice(0, 50).map((name, key) => {
     filter(name);
-    return { name, visible: scale.count, right: scale.key === key, rows: rowCount() };
+    return { name, visible: scale.count, right: scale.key === key && rowsAreSound(), rows: rowCount() };
   });
   const refused = filter("no such key, surely") === false;
   filter("");
@@ -98,6 +110,7 @@ function selftest(queries) {
   result.halfFrame = frames(0.5);
   result.nearFrame = frames(Math.min(1, 2000 / scale.extent));
   result.near = { ...drawn };
+  result.rowsAreSound = rowsAreSound();
   result.operations = operationsAsRead(3000);
   result.searches = queries.map(([field, text]) => {
     const began = performance.now();
