@@ -49,7 +49,7 @@ pub(super) fn write(picture: &Picture<'_>, encoded: &Encoded, out: &mut impl Wri
     write!(out, "{open}<script type=\"application/json\" id=\"meta\">{}</script>", encoded.meta)?;
     out.write_all(b"<script type=\"text/plain\" id=\"operations\">")?;
     write_base64(&encoded.operations, out)?;
-    write!(out, "</script><script>{SCRIPT}</script></body></html>\n")
+    writeln!(out, "</script><script>{SCRIPT}</script></body></html>")
 }
 
 fn head(title: &str) -> Markup {
