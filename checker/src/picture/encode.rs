@@ -85,7 +85,8 @@ struct Wording {
 enum Lines {
     /// Event `n` is on line `n` plus this.
     From(usize),
-    Each(Vec<usize>),
+    /// At the end of the stream: for each event the signed difference to the line of the event before.
+    Stream,
 }
 
 /// How long a value may be, and how long when there are very many of them.
@@ -114,6 +115,7 @@ pub(super) fn encode(picture: &Picture<'_>) -> Encoded {
     for ((operation, lane), point) in operations.iter().zip(lanes).zip(points) {
         encoder.push(operation, lane, point);
     }
+    let lines = put_lines(history, &mut encoder);
     let counts = Counts { processes: encoder.processes.names.len(), keys: encoder.keys.names.len() };
     let failing = picture.failing();
     let bystanders = picture.core.iter().map(|member| member.operation);
@@ -133,7 +135,7 @@ pub(super) fn encode(picture: &Picture<'_>) -> Encoded {
         core: failing,
         prefix: picture.prefix.map(Prefix::events),
         prefix_is_shortest: matches!(picture.prefix, Some(Prefix::Shortest(_))),
-        lines: lines(history),
+        lines,
         time_base: base.map(|base| base.to_string()),
     };
     // Maps with other keys than strings are the only thing that JSON cannot say.
@@ -151,13 +153,19 @@ fn events(history: &History) -> usize {
     history.operations().iter().map(end).max().unwrap_or(0).max(history.len())
 }
 
-fn lines(history: &History) -> Lines {
+/// Other formats than the native one have comments, and both events of an operation on one line.
+fn put_lines(history: &History, encoder: &mut Encoder) -> Lines {
     let from = history.line(0);
-    if (0..history.len()).all(|event| history.line(event) == event + from) {
-        Lines::From(from)
-    } else {
-        Lines::Each((0..history.len()).map(|event| history.line(event)).collect())
+    if (0..events(history)).all(|event| history.line(event) == event + from) {
+        return Lines::From(from);
     }
+    let mut before = 0;
+    for event in 0..events(history) {
+        let line = history.line(event) as i64;
+        encoder.put(fold(line - before));
+        before = line;
+    }
+    Lines::Stream
 }
 
 /// Names, numbered as they come up.

@@ -51,6 +51,8 @@ const data = {
   gap: new Uint32Array(total).fill(NONE),
   rank: new Uint32Array(total),
   strands: 0,
+  // Of the events in their file; null where they just follow each other.
+  lines: null,
 };
 
 function decode(bytes) {
@@ -116,6 +118,10 @@ function decode(bytes) {
       data.rank[op] = number();
     }
   }
+  if (meta.lines === "stream") {
+    let line = 0;
+    data.lines = Uint32Array.from({ length: meta.events }, () => (line += unfold(number())));
+  }
 }
 
 {
@@ -152,7 +158,7 @@ function textOf(op) {
 const keysOf = (op) => data.keys.get(op) ?? [data.key[op]];
 const keyText = (op) => keysOf(op).map((key) => meta.keys[key]).join(", ");
 const processText = (op) => meta.processes[data.process[op]];
-const lineOf = (event) => ("from" in meta.lines ? event + meta.lines.from : meta.lines.each[event]);
+const lineOf = (event) => (data.lines === null ? event + meta.lines.from : data.lines[event]);
 
 // How many share each gap, so that they can be spread over it.
 const inGap = new Uint32Array(meta.events + 1);
