@@ -198,7 +198,9 @@ fn html_is_a_page_of_one_history_and_never_the_history_itself() {
     let output = judge(&[&page, INVALID]);
     assert_eq!((code(&output), stderr(&output).as_str()), (1, ""));
     let text = fs::read_to_string(&page).unwrap();
-    assert!(text.starts_with("<!DOCTYPE html>") && text.contains("process 1 read 1 from key &quot;x&quot;"), "{text}");
+    let said = stdout(&output);
+    let reason = said.lines().next().and_then(|line| line.split_once(" s): ")).expect("a reason").1;
+    assert!(text.starts_with("<!DOCTYPE html>") && text.contains(&reason.replace('"', "&quot;")), "{reason}");
     assert_eq!(code(&judge(&[&page, VALID])), 0);
     assert!(fs::read_to_string(&page).unwrap().contains("valid/"));
     assert_eq!(code(&judge(&[&page, UNKNOWN])), 2);

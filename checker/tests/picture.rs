@@ -333,7 +333,7 @@ fn damaged_data_are_said_to_be_damaged() {
         let (dom, console) = browser.dom(&damaged, "selftest");
         assert!(dom.contains("The picture cannot be drawn: Uncaught Error: the data of this page are damaged"));
         assert!(!dom.contains("<pre id=\"selftest\">") && console.contains("damaged"), "{console}");
-        assert!(dom.contains(&report.reason().unwrap().replace('"', "&quot;")) || dom.contains("read -1 from key"));
+        assert!(dom.contains(&report.reason().unwrap()), "what needs no script is there");
     }
 }
 
