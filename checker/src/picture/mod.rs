@@ -79,7 +79,7 @@ impl Role {
         match self {
             Self::Impossible => "impossible",
             Self::Because => "because of",
-            Self::Member => "in the cycle",
+            Self::Member => "in the core",
             Self::Concurrent => "concurrent",
         }
     }
