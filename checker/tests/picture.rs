@@ -3,9 +3,13 @@
 mod browser;
 
 use serde_json::Value as Json;
+use std::fs;
+use std::path::{Path, PathBuf};
+
 use sextant::linearizability::{CasRegister, Finding, Limits, Report, check};
 use sextant::picture::{Arrow, Member, Picture, Role, page};
 use sextant::verdict::Verdict;
+use sextant_histories::formats::{ReadOptions, read_bytes};
 use sextant_histories::generate::{Config, Violation, generate};
 use sextant_histories::{Call, Event, History, Kind, Micro, MicroKind, Operation, Outcome, Reply, Value};
 
@@ -281,6 +285,48 @@ fn many_clients_share_rows_when_one_key_is_shown() {
         assert_eq!(key["right"], true, "{key}");
         assert!(key["rows"].as_u64() < Some(60), "{key}");
     }
+}
+
+/// In a file of Jepsen's the lines of the nemesis are none of the history's: line numbers have gaps.
+#[test]
+fn lines_are_those_of_the_file() {
+    let Some(browser) = Browser::find() else { return };
+    let text = "{:process 0, :type :invoke, :f :write, :value 1, :time 5}\n\
+                {:process :nemesis, :type :info, :f :start, :value nil, :time 6}\n\n\
+                {:process 1, :type :invoke, :f :read, :value nil, :time 7}\n\
+                {:process 0, :type :ok, :f :write, :value 1, :time 8}\n\
+                {:process :nemesis, :type :info, :f :start, :value nil, :time 9}\n\
+                {:process 1, :type :ok, :f :read, :value 1, :time 10}\n";
+    let history = read_bytes("gaps.edn", text.as_bytes(), &ReadOptions::default()).unwrap().history;
+    assert_eq!((0..4).map(|event| history.line(event)).collect::<Vec<_>>(), [1, 4, 5, 7]);
+    let report = judged(&history);
+    let seen = browser.open(&html(&Picture::of_report("gaps", "register", &history, &report)), &[("line", "4")]);
+    sound(&history, &seen);
+    assert_eq!(seen.found("line", "4"), 1);
+}
+
+/// Every object that there is, from the folders of the corpus: one history of each in the browser.
+#[test]
+fn histories_of_every_object_have_a_page() {
+    let browser = Browser::find();
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../histories/corpus/invalid");
+    let folders = fs::read_dir(corpus).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir());
+    let mut objects = 0;
+    for folder in folders {
+        objects += 1;
+        let mut files: Vec<PathBuf> = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+        files.sort_unstable();
+        for (number, file) in files.iter().enumerate() {
+            let history = History::read(file).unwrap();
+            let name = file.display().to_string();
+            let page = html(&Picture::new(&name, "any", &history, Verdict::Unknown));
+            if let (0, Some(browser)) = (number, &browser) {
+                println!("{name}");
+                sound(&history, &browser.open(&page, &[]));
+            }
+        }
+    }
+    assert!(objects > 8, "{objects}");
 }
 
 /// A history may be empty, have one event, have no times, or be cut down to operations that begin together.
