@@ -120,7 +120,7 @@ fn evidence(picture: &Picture<'_>) -> Markup {
                 div class="scroll" tabindex="0" role="region" aria-label="Only the failing core" {
                     (inset(picture.history, shown, &picture.arrows))
                 }
-                details open[picture.core.len() <= 12] {
+                details open[picture.core.len() <= 5] {
                     summary { "These operations as a table" }
                     div class="scroll" { (table(picture.history, shown)) }
                     @if picture.core.len() > shown.len() { p { "And " (picture.core.len() - shown.len()) " more." } }
