@@ -94,7 +94,7 @@ fn shortest(graph: &Graph, shape: Shape, orders: Orders, scratch: &mut Scratch) 
         _ => WW | WR,
     };
     let (first, rw, least) = match shape {
-        Shape::G0 => (WW, RwRule::Never, 2),
+        Shape::G0 => (WW | FORCED, RwRule::Never, 2),
         Shape::G1c => (WR, RwRule::Never, 2),
         Shape::GSingle => (RW, RwRule::Never, 2),
         Shape::GNonadjacent => (RW, RwRule::Apart, 4),
@@ -108,7 +108,7 @@ fn shortest(graph: &Graph, shape: Shape, orders: Orders, scratch: &mut Scratch) 
     }
     let mut effort = EFFORT;
     let mut best: Option<Vec<Edge>> = None;
-    for edge in graph.edges().iter().filter(|edge| edge.label == first) {
+    for edge in graph.edges().iter().filter(|edge| edge.label & first != 0) {
         let component = components.of[edge.from as usize];
         if component != components.of[edge.to as usize] {
             continue;

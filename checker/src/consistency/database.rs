@@ -79,6 +79,8 @@ impl<'a> Database<'a> {
                 return Err(Unknown::Mixed { append: line(append), write: line(write) });
             }
             (Some(_), None) => Kind::Lists,
+            // Without any write, what is read says what the keys are.
+            (None, None) if builder.steps.iter().any(|step| matches!(step.value, Some(Value::List(_)))) => Kind::Lists,
             (None, _) => Kind::Registers,
         };
         Ok(Self {

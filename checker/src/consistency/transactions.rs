@@ -40,75 +40,106 @@ pub(super) fn check(database: &Database<'_>, promise: Promise, options: &Options
 }
 
 fn judge(database: &Database<'_>, promise: Promise, options: &Options) -> Result<Finding, Unknown> {
-    let shape = promise.worst_shape();
-    let inference = if shape == Shape::G0 { Inference::Definition } else { Inference::ReadThenWrite };
-    let mut versions = match database.kind {
-        Kind::Lists => lists::versions(database)?,
-        Kind::Registers => registers::versions(database, options, inference)?,
-    };
-    if database.kind == Kind::Registers {
-        look_for_circles(database, &mut versions);
-    }
-    let readers = Readers::of_all(database, &versions);
-    let graph = graph(database, &versions, &readers, promise.orders());
-    let search = cycles::search(&graph, shape, promise.orders());
-    for cycle in &search.cycles {
-        let violation = sentence::cycle(database, &versions, cycle);
-        versions.found.add_violation(violation);
-    }
-    let found: Vec<Violation> =
-        versions.found.0.values().filter(|violation| promise.rules_out(violation.anomaly)).cloned().collect();
+    let known = Known::of(database, promise, options)?;
+    let found = known.found(promise);
     if !found.is_empty() {
         return Ok(Finding::Invalid(found));
     }
-    if search.gave_up {
+    if known.gave_up {
         return Err(Unknown::GaveUp("the search for cycles with one rw edge gave up".to_owned()));
     }
-    complete(database, &versions, &readers, &graph, promise, options)
-}
-
-/// Nothing is wrong with what is known; what of the rest?
-fn complete(
-    database: &Database<'_>,
-    versions: &Versions,
-    readers: &Readers,
-    graph: &Graph,
-    promise: Promise,
-    options: &Options,
-) -> Result<Finding, Unknown> {
     let shape = promise.worst_shape();
-    if shape <= Shape::G1c || (database.kind == Kind::Lists && shape == Shape::G2Item) {
+    let no_cycle = cycles::exists(&known.graph, Shape::G2Item, promise.orders()) == Some(false);
+    let of_lists = database.kind == Kind::Lists && (shape == Shape::G2Item || no_cycle);
+    if shape <= Shape::G1c || of_lists || known.groups().is_empty() {
         return Ok(Finding::Valid(Basis::Exact));
     }
-    let no_cycle = cycles::exists(graph, Shape::G2Item, promise.orders()) == Some(false);
-    if database.kind == Kind::Lists && no_cycle {
-        return Ok(Finding::Valid(Basis::Exact));
+    if database.kind == Kind::Lists {
+        return known.search_for_order(promise, options);
     }
-    let groups = polygraph::groups(database, versions);
-    if groups.is_empty() {
-        return Ok(Finding::Valid(Basis::Exact));
-    }
-    if database.kind == Kind::Registers
-        && no_cycle
-        && let Some(order) = schedule::schedule(database, versions, readers, promise.orders())
-    {
+    if no_cycle && let Some(order) = schedule::schedule(database, promise.orders(), options) {
         let operations = order.iter().map(|number| database.transactions[*number as usize].operation);
         return Ok(Finding::Valid(Basis::Order(operations.collect())));
     }
-    if shape == Shape::GSingle {
-        return Err(unknown(&groups, "G-single is not searched for"));
+    // If transactions are serializable in the order of sessions or of real time, so is each key.
+    let serializable = shape == Shape::G2Item;
+    let implied = Options {
+        linearizable_keys: options.linearizable_keys || serializable && promise.orders() == Orders::RealTime,
+        sequential_keys: options.sequential_keys || serializable && promise.orders() == Orders::Process,
+        ..options.clone()
+    };
+    if implied == *options {
+        return known.search_for_order(promise, options);
     }
-    let rule = if shape == Shape::G2Item { polygraph::Rule::Any } else { polygraph::Rule::Nonadjacent };
-    match polygraph::solve(graph, versions, readers, &groups, rule, options) {
-        Outcome::Order => Ok(Finding::Valid(Basis::VersionOrder)),
-        Outcome::Conflict(conflicts) => {
-            let graphs = conflicts.iter().map(|edges| graph.with(edges));
-            let cycles = graphs.filter_map(|graph| explain(&graph, shape, promise.orders()));
-            let violations: Vec<Violation> =
-                cycles.map(|cycle| sentence::cycle(database, versions, &cycle)).collect();
-            Ok(Finding::Invalid(violations))
+    let known = Known::of(database, promise, &implied)?;
+    let mut found = known.found(promise);
+    if found.is_empty() {
+        return known.search_for_order(promise, options);
+    }
+    found.iter_mut().for_each(|violation| violation.anomaly = Anomaly::NoVersionOrder);
+    found.truncate(1);
+    Ok(Finding::Invalid(found))
+}
+
+/// What is known of a history by inference.
+struct Known<'d, 'h> {
+    database: &'d Database<'h>,
+    versions: Versions,
+    readers: Readers,
+    graph: Graph,
+    gave_up: bool,
+}
+
+impl<'d, 'h> Known<'d, 'h> {
+    fn of(database: &'d Database<'h>, promise: Promise, options: &Options) -> Result<Self, Unknown> {
+        let shape = promise.worst_shape();
+        let inference = if shape == Shape::G0 { Inference::Definition } else { Inference::ReadThenWrite };
+        let mut versions = match database.kind {
+            Kind::Lists => lists::versions(database)?,
+            Kind::Registers => registers::versions(database, options, inference)?,
+        };
+        if database.kind == Kind::Registers {
+            look_for_circles(database, &mut versions);
         }
-        Outcome::GaveUp(why) => Err(unknown(&groups, &why)),
+        let readers = Readers::of_all(database, &versions);
+        let graph = graph(database, &versions, &readers, promise.orders());
+        let search = cycles::search(&graph, shape, promise.orders());
+        for cycle in &search.cycles {
+            let violation = sentence::cycle(database, &versions, cycle);
+            versions.found.add_violation(violation);
+        }
+        Ok(Self { database, versions, readers, graph, gave_up: search.gave_up })
+    }
+
+    /// What breaks the promise.
+    fn found(&self, promise: Promise) -> Vec<Violation> {
+        let found = self.versions.found.0.values();
+        found.filter(|violation| promise.rules_out(violation.anomaly)).cloned().collect()
+    }
+
+    /// The versions whose order is not known.
+    fn groups(&self) -> Vec<polygraph::Group> {
+        polygraph::groups(self.database, &self.versions)
+    }
+
+    fn search_for_order(&self, promise: Promise, options: &Options) -> Result<Finding, Unknown> {
+        let shape = promise.worst_shape();
+        let groups = self.groups();
+        let rule = if shape == Shape::G2Item { polygraph::Rule::Any } else { polygraph::Rule::Nonadjacent };
+        match polygraph::solve(&self.graph, &self.versions, &self.readers, &groups, rule, options) {
+            Outcome::Order => Ok(Finding::Valid(Basis::VersionOrder)),
+            // An order without cycles of non-adjacent rw edges has none of a single one; the reverse is not so.
+            Outcome::Conflict(_) if shape == Shape::GSingle => {
+                Err(unknown(&groups, "an order without G-single alone is not searched for"))
+            }
+            Outcome::Conflict(conflicts) => {
+                let graphs = conflicts.iter().map(|edges| self.graph.with(edges));
+                let cycles = graphs.filter_map(|graph| explain(&graph, shape, promise.orders()));
+                let violations = cycles.map(|cycle| sentence::cycle(self.database, &self.versions, &cycle));
+                Ok(Finding::Invalid(violations.collect()))
+            }
+            Outcome::GaveUp(why) => Err(unknown(&groups, &why)),
+        }
     }
 }
 

@@ -68,6 +68,8 @@ struct Axioms<'d, 'h> {
     /// Of each transaction its place in its session.
     place: Vec<u32>,
     reads: Vec<Vec<Read>>,
+    /// Of each transaction the keys that it wrote, sorted.
+    written: Vec<Vec<u32>>,
     /// Of each version of a list the one before.
     previous: Vec<u32>,
     builder: Builder,
@@ -169,6 +171,7 @@ impl<'d, 'h> Axioms<'d, 'h> {
             sessions: vec![Vec::new(); database.sessions],
             place: vec![NONE; count],
             reads: vec![Vec::new(); count],
+            written: (0..count).map(|number| written(database, number)).collect(),
             previous: vec![NONE; versions.key.len()],
             builder: Builder::new(count + 1),
             reasons: Vec::new(),
@@ -233,13 +236,11 @@ impl<'d, 'h> Axioms<'d, 'h> {
         }
     }
 
-    /// The keys that a transaction wrote, each once.
-    fn written(&self, transaction: u32) -> Vec<u32> {
-        let steps = self.database.steps_of(transaction as usize).iter();
-        let mut keys: Vec<u32> = steps.filter(|step| !step.reads).map(|step| step.key).collect();
-        keys.sort_unstable();
-        keys.dedup();
-        keys
+    /// Which of `keys`, sorted, the transaction wrote.
+    fn written_among(&self, transaction: u32, keys: &[u32]) -> Vec<u32> {
+        let written = &self.written[transaction as usize];
+        let (few, many) = if written.len() < keys.len() { (&written[..], keys) } else { (keys, &written[..]) };
+        few.iter().copied().filter(|key| many.binary_search(key).is_ok()).collect()
     }
 
     /// `before` must come before the transaction that `read` is from.
@@ -255,6 +256,7 @@ impl<'d, 'h> Axioms<'d, 'h> {
     fn read_committed(&mut self) {
         for reader in 0..self.reads.len() as u32 {
             let reads = std::mem::take(&mut self.reads[reader as usize]);
+            let keys = keys(&reads);
             // Of each key, who wrote it among those read from so far.
             let mut writers: HashMap<u32, Vec<u32>> = HashMap::new();
             let mut sources: Vec<u32> = Vec::new();
@@ -264,7 +266,7 @@ impl<'d, 'h> Axioms<'d, 'h> {
                 }
                 if read.from != NONE && !sources.contains(&read.from) {
                     sources.push(read.from);
-                    for key in self.written(read.from) {
+                    for key in self.written_among(read.from, &keys) {
                         writers.entry(key).or_default().push(read.from);
                     }
                 }
@@ -279,12 +281,13 @@ impl<'d, 'h> Axioms<'d, 'h> {
         for reader in 0..self.reads.len() as u32 {
             let reads = std::mem::take(&mut self.reads[reader as usize]);
             let session = self.database.transactions[reader as usize].session;
+            let keys = keys(&reads);
             let mut sources: Vec<u32> = reads.iter().map(|read| read.from).filter(|from| *from != NONE).collect();
             sources.sort_unstable();
             sources.dedup();
             let mut writers: HashMap<u32, Vec<u32>> = HashMap::new();
             for source in sources {
-                for key in self.written(source) {
+                for key in self.written_among(source, &keys) {
                     writers.entry(key).or_default().push(source);
                 }
             }
@@ -298,8 +301,8 @@ impl<'d, 'h> Axioms<'d, 'h> {
             }
             self.reads[reader as usize] = reads;
             if self.versions.counts[reader as usize] {
-                for key in self.written(reader) {
-                    last.insert((session, key), reader);
+                for key in &self.written[reader as usize] {
+                    last.insert((session, *key), reader);
                 }
             }
         }
@@ -311,8 +314,8 @@ impl<'d, 'h> Axioms<'d, 'h> {
         let mut writers: HashMap<u32, BTreeMap<u32, Vec<u32>>> = HashMap::new();
         for (session, members) in self.sessions.iter().enumerate() {
             for (place, member) in members.iter().enumerate() {
-                for key in self.written(*member) {
-                    writers.entry(key).or_default().entry(session as u32).or_default().push(place as u32);
+                for key in &self.written[*member as usize] {
+                    writers.entry(*key).or_default().entry(session as u32).or_default().push(place as u32);
                 }
             }
         }
@@ -416,6 +419,22 @@ impl<'d, 'h> Axioms<'d, 'h> {
             _ => format!("in key {}, {other} appended after {one}", key(edge.about)),
         }
     }
+}
+
+/// The keys that a transaction wrote, each once.
+fn written(database: &Database<'_>, transaction: usize) -> Vec<u32> {
+    let steps = database.steps_of(transaction).iter();
+    let mut keys: Vec<u32> = steps.filter(|step| !step.reads).map(|step| step.key).collect();
+    keys.sort_unstable();
+    keys.dedup();
+    keys
+}
+
+fn keys(reads: &[Read]) -> Vec<u32> {
+    let mut keys: Vec<u32> = reads.iter().map(|read| read.key).collect();
+    keys.sort_unstable();
+    keys.dedup();
+    keys
 }
 
 /// Which transaction is T1, which T2.
