@@ -161,3 +161,34 @@ fn visits_each_once(links: &[Edge]) -> bool {
     nodes.sort_unstable();
     nodes.windows(2).all(|pair| pair[0] != pair[1])
 }
+
+/// A shortest cycle, whatever the labels of its edges. It begins at a node that is no relay.
+pub(super) fn any_shortest(graph: &Graph) -> Option<Vec<Edge>> {
+    let components = graph.components(u8::MAX);
+    if !components.cyclic() {
+        return None;
+    }
+    let mut scratch = Scratch::default();
+    let mut best: Option<Vec<Edge>> = None;
+    let mut least = usize::MAX;
+    let mut effort = EFFORT;
+    for edge in graph.edges().iter().filter(|edge| !graph.is_relay(edge.from)) {
+        let component = components.of[edge.from as usize];
+        if component != components.of[edge.to as usize] || least <= 2 {
+            continue;
+        }
+        let within = |node: u32| components.of[node as usize] == component;
+        let walk = Walk { labels: u8::MAX, rw: RwRule::Never, needed: 0, within: &within };
+        // The first search is for any cycle at all, and there is one.
+        let mut first = usize::MAX;
+        let effort = if best.is_none() { &mut first } else { &mut effort };
+        if let Some(cycle) = graph.cycle(edge, &walk, least - 1, &mut scratch, effort) {
+            least = cycle.iter().filter(|edge| edge.label != VIA).count();
+            best = Some(cycle);
+        }
+        if *effort == 0 {
+            break;
+        }
+    }
+    best
+}

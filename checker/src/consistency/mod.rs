@@ -26,6 +26,9 @@ mod registers;
 mod report;
 mod schedule;
 mod sentence;
+mod sequential;
+mod sessions;
+mod snapshots;
 mod transactions;
 mod versions;
 mod weak;
@@ -38,9 +41,12 @@ pub use anomaly::{Anomaly, Orders, Shape};
 pub use promise::{Judge, Promise};
 pub use report::{Basis, Finding, Options, Report, Unknown, Violation};
 
+pub use sequential::check_sequential;
+
+use crate::linearizability::CasRegister;
 use database::Database;
 
-/// Judges `history` by `promise`. Sequential consistency of other objects than registers has a function of its own.
+/// Judges `history` by `promise`. Sequential consistency is that of registers here; [`check_sequential`] takes a model.
 pub fn check(history: &History, promise: Promise, options: &Options) -> Report {
     let start = Instant::now();
     let (finding, keys) = match Database::of(history) {
@@ -49,7 +55,12 @@ pub fn check(history: &History, promise: Promise, options: &Options) -> Report {
             let finding = match promise.judge() {
                 Judge::Cycles => transactions::check(&database, promise, options),
                 Judge::Axioms => weak::check(&database, promise, options),
-                _ => Finding::Unknown(Unknown::Empty),
+                Judge::Sessions => sessions::check(&database, promise, options),
+                Judge::Snapshots => snapshots::check(&database, options),
+                Judge::Sequential => {
+                    let model = CasRegister { initial: options.initial.clone() };
+                    return check_sequential(history, &model, options);
+                }
             };
             (finding, database.keys.len())
         }

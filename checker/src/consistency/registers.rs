@@ -18,7 +18,7 @@ use std::collections::hash_map::Entry;
 use sextant_histories::Value;
 
 use super::anomaly::Anomaly;
-use super::database::{Database, Fate};
+use super::database::{Database, Fate, Step};
 use super::lists::not_distinct;
 use super::report::{Options, Unknown};
 use super::versions::{NONE, Versions};
@@ -93,7 +93,8 @@ fn sources<'a>(database: &Database<'a>, versions: &Versions, options: &'a Option
 /// Whether the first transaction does nothing but write the initial value. Some recorders put the initial state into the
 /// history; it is then taken for what comes first.
 fn initializes(database: &Database<'_>, options: &Options) -> bool {
-    database.steps_of(0).iter().all(|step| !step.reads && step.value == Some(&options.initial))
+    let writes_it = |step: &Step<'_>| !step.reads && step.value == Some(&options.initial);
+    database.transactions[0].fate == Fate::Committed && database.steps_of(0).iter().all(writes_it)
 }
 
 fn read(

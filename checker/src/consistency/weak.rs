@@ -26,7 +26,8 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::anomaly::Anomaly;
 use super::database::{Database, Fate, Kind};
-use super::graph::{Builder, Edge, FORCED, Graph, PROCESS, RwRule, Scratch, WR, WW, Walk};
+use super::cycles::any_shortest;
+use super::graph::{Builder, Edge, FORCED, Graph, PROCESS, WR, WW};
 use super::promise::Promise;
 use super::registers::Inference;
 use super::report::{Basis, Finding, Options, Unknown, Violation};
@@ -93,7 +94,7 @@ fn judge(database: &Database<'_>, promise: Promise, options: &Options) -> Result
     let mut axioms = Axioms::of(database, &versions);
     axioms.causes();
     let so_and_wr = std::mem::replace(&mut axioms.builder, Builder::new(database.transactions.len() + 1)).finish();
-    if let Some(cycle) = shortest(&so_and_wr) {
+    if let Some(cycle) = any_shortest(&so_and_wr) {
         return Ok(Finding::Invalid(vec![axioms.explain(&cycle)]));
     }
     match promise {
@@ -107,7 +108,7 @@ fn judge(database: &Database<'_>, promise: Promise, options: &Options) -> Result
     let builder = std::mem::replace(&mut axioms.builder, Builder::new(0));
     let more: Vec<Edge> = builder.finish().edges().to_vec();
     let graph = so_and_wr.with(&more);
-    Ok(match shortest(&graph) {
+    Ok(match any_shortest(&graph) {
         Some(cycle) => Finding::Invalid(vec![axioms.explain(&cycle)]),
         None => Finding::Valid(Basis::Exact),
     })
@@ -451,35 +452,4 @@ impl Names {
         });
         format!("T{}", place + 1)
     }
-}
-
-/// A shortest cycle, whatever its edges are.
-fn shortest(graph: &Graph) -> Option<Vec<Edge>> {
-    const EFFORT: usize = 10_000_000;
-    let components = graph.components(u8::MAX);
-    if !components.cyclic() {
-        return None;
-    }
-    let mut scratch = Scratch::default();
-    let mut best: Option<Vec<Edge>> = None;
-    let mut effort = EFFORT;
-    for edge in graph.edges() {
-        let component = components.of[edge.from as usize];
-        let longest = best.as_ref().map_or(usize::MAX, |best| best.len() - 1);
-        if component != components.of[edge.to as usize] || longest < 2 {
-            continue;
-        }
-        let within = |node: u32| components.of[node as usize] == component;
-        let walk = Walk { labels: u8::MAX, rw: RwRule::Never, needed: 0, within: &within };
-        // The first search is for any cycle at all, and there is one.
-        let mut first = usize::MAX;
-        let effort = if best.is_none() { &mut first } else { &mut effort };
-        if let Some(cycle) = graph.cycle(edge, &walk, longest, &mut scratch, effort) {
-            best = Some(cycle);
-        }
-        if *effort == 0 {
-            break;
-        }
-    }
-    best
 }

@@ -6,5 +6,8 @@ mod brute;
 mod corpus;
 mod examples;
 mod random;
+mod sequential;
+mod sessions;
+mod snapshots;
 mod transactions;
 mod weak;

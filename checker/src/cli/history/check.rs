@@ -7,12 +7,14 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 use serde::Serialize;
+use sextant::consistency::Promise;
 use sextant::linearizability::{
     CasRegister, Evidence, Finding, Limits, Model, Prefix, Register, Report, check, verify,
 };
 use sextant::verdict::{Exit, Verdict};
-use sextant_histories::{Call, History, Operation, Outcome, Reply};
+use sextant_histories::{Call, History, Operation, Outcome, Reply, Value};
 
+use super::promise::{PromiseArgs, PromiseName};
 use crate::cli::output;
 
 #[derive(Debug, clap::Args)]
@@ -20,9 +22,16 @@ pub struct Check {
     /// Histories in the native format, each judged by itself
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// What the keys of the system are
-    #[arg(long, value_enum)]
-    model: ModelName,
+    /// What the keys of the system are; linearizable and sequential need it
+    #[arg(
+        long,
+        value_enum,
+        required_unless_present = "promise",
+        required_if_eq_any([("promise", "linearizable"), ("promise", "sequential")])
+    )]
+    model: Option<ModelName>,
+    #[command(flatten)]
+    promise: PromiseArgs,
     /// How long to search one file before the verdict is unknown: 60s, 500ms, 2m, or seconds
     #[arg(long, default_value = "60s", value_parser = duration)]
     timeout: Duration,
@@ -52,13 +61,23 @@ impl Check {
                 return Ok(Exit::Unreadable);
             }
         };
-        match self.model {
+        match self.model.unwrap_or(ModelName::Register) {
             ModelName::Register => self.judge_by(file, &history, &Register::default()),
             ModelName::CasRegister => self.judge_by(file, &history, &CasRegister::default()),
         }
     }
 
     fn judge_by<M: Model>(&self, file: &Path, history: &History, model: &M) -> io::Result<Exit> {
+        let promise = &self.promise;
+        match promise.promise {
+            PromiseName::Linearizable => {}
+            PromiseName::Other(Promise::Sequential) => {
+                return promise.judge_sequential(file, history, model, self.timeout, self.json);
+            }
+            PromiseName::Other(other) => {
+                return promise.judge(other, file, history, Value::Null, self.timeout, self.json);
+            }
+        }
         let limits = Limits { timeout: self.timeout, ..Limits::default() };
         let report = check(history, model, &limits);
         if let Finding::Valid(linearizations) = &report.finding

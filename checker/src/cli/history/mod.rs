@@ -1,6 +1,7 @@
 //! `sextant history`: judge recorded histories.
 
 mod check;
+mod promise;
 
 use std::io;
 
