@@ -43,6 +43,7 @@ pub mod metadata;
 pub mod mutants;
 pub mod profiles;
 pub mod properties;
+pub mod quorum;
 pub mod recovery;
 pub mod rules;
 pub mod segment;
