@@ -17,7 +17,10 @@ const WRITES_A_KEY: usize = 32;
 fn main() {
     let sizes: Vec<usize> = std::env::args().filter_map(|argument| argument.parse().ok()).collect();
     let sizes = if sizes.is_empty() { vec![10_000, 100_000] } else { sizes };
-    println!("{:<10} {:>8} {:<6} {:<26} {:<8} {:>9} {:>9}", "objects", "txns", "", "promise", "verdict", "seconds", "peak MB");
+    println!(
+        "{:<10} {:>8} {:<6} {:<26} {:<8} {:>9} {:>9} {:>9}",
+        "objects", "txns", "", "promise", "verdict", "seconds", "cpu-s", "peak MB"
+    );
     for lists in [true, false] {
         for size in &sizes {
             for stale in [false, true] {
@@ -30,18 +33,23 @@ fn main() {
                     Promise::ReadCommitted,
                 ];
                 for promise in promises {
-                    let start = Instant::now();
+                    let (start, cpu) = (Instant::now(), cpu_seconds());
                     let report = check(&history, promise, &Options::default());
-                    let seconds = start.elapsed().as_secs_f64();
+                    let (seconds, cpu) = (start.elapsed().as_secs_f64(), cpu_seconds() - cpu);
                     let objects = if lists { "lists" } else { "registers" };
                     let bad = if stale { "stale" } else { "" };
                     let verdict = report.verdict();
                     let peak = peak_megabytes();
-                    println!("{objects:<10} {size:>8} {bad:<6} {promise:<26} {verdict:<8} {seconds:>9.3} {peak:>9}");
+                    println!("{objects:<10} {size:>8} {bad:<6} {promise:<26} {verdict:<8} {seconds:>9.3} {cpu:>9.3} {peak:>9}");
                 }
             }
         }
     }
+}
+
+fn cpu_seconds() -> f64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
 }
 
 /// Of the whole process so far, history included; 0 where the system does not say.

@@ -17,7 +17,7 @@ use super::promise::Promise;
 /// | dirty update | a committed append stands on an aborted one | PL-2 and all above |
 /// | incompatible order | two lists read of one key, neither the beginning of the other | PL-2 and all above |
 /// | internal | a read contradicts an earlier read or write of the same transaction | PL-2+ and all above |
-/// | lost update | two transactions read the same version of a key and both wrote it | PL-2.99, SI and all above |
+/// | lost update | two transactions read the same version of a key and both wrote it | PL-2+ and all above |
 /// | G0 | a cycle of ww | PL-1 and all above |
 /// | G1c | a cycle of ww and wr | PL-2 and all above |
 /// | G-single | a cycle with one rw | PL-2+ and all above |

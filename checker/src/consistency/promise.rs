@@ -158,7 +158,8 @@ impl Promise {
     /// Cycles count by shape and by the orders that they use. Of the others, after Adya 1999, Cerone and others 2015 and
     /// the table of Elle: a duplicated element or versions in a circle contradict every level; a read of what is not
     /// committed contradicts PL-2 and all above; a transaction that contradicts itself contradicts what promises
-    /// snapshots or repeatable reads; a lost update contradicts PL-2.99 and snapshot isolation and all above.
+    /// snapshots or repeatable reads; so does a lost update, since whichever of the two writes is the earlier, the other's
+    /// transaction did not see it: a G-single.
     pub fn rules_out(self, anomaly: Anomaly) -> bool {
         if self.judge() != Judge::Cycles {
             return false;
@@ -171,13 +172,13 @@ impl Promise {
             | Anomaly::FutureRead
             | Anomaly::DirtyUpdate
             | Anomaly::IncompatibleOrder => self.worst_shape() >= Shape::G1c,
-            Anomaly::Internal => self.worst_shape() >= Shape::GSingle,
-            Anomaly::LostUpdate | Anomaly::NoVersionOrder => self.worst_shape() >= Shape::GNonadjacent,
+            Anomaly::Internal | Anomaly::LostUpdate => self.worst_shape() >= Shape::GSingle,
+            Anomaly::NoVersionOrder => self.worst_shape() >= Shape::GNonadjacent,
             _ => false,
         }
     }
 
-    /// Whether a history that keeps `self` keeps `weaker`.
+    /// Whether a history that keeps `self` keeps `weaker`. There are no predicates here, so PL-2.99 is as strong as PL-3.
     pub fn implies(self, weaker: Self) -> bool {
         let cycles = |promise: Self| promise.judge() == Judge::Cycles;
         if self == weaker {
