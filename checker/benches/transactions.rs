@@ -40,7 +40,9 @@ fn main() {
                     let bad = if stale { "stale" } else { "" };
                     let verdict = report.verdict();
                     let peak = peak_megabytes();
-                    println!("{objects:<10} {size:>8} {bad:<6} {promise:<26} {verdict:<8} {seconds:>9.3} {cpu:>9.3} {peak:>9}");
+                    println!(
+                        "{objects:<10} {size:>8} {bad:<6} {promise:<26} {verdict:<8} {seconds:>9.3} {cpu:>9.3} {peak:>9}"
+                    );
                 }
             }
         }

@@ -151,15 +151,17 @@ pub(super) fn look_for_circles(database: &Database<'_>, versions: &mut Versions)
     for (before, after) in &versions.fans {
         next[*before as usize].extend(after);
     }
-    let components =
-        tarjan(next.len(), |version| next[version as usize].len(), |version, place| {
-            Some(next[version as usize][place])
-        });
+    let components = tarjan(
+        next.len(),
+        |version| next[version as usize].len(),
+        |version, place| Some(next[version as usize][place]),
+    );
     let Some(version) = (0..next.len() as u32).find(|version| components.on_cycle(*version)) else {
         return;
     };
-    let circle: Vec<u32> =
-        (0..next.len() as u32).filter(|other| components.of[*other as usize] == components.of[version as usize]).collect();
+    let circle: Vec<u32> = (0..next.len() as u32)
+        .filter(|other| components.of[*other as usize] == components.of[version as usize])
+        .collect();
     let mut writers: Vec<u32> = circle.iter().map(|version| versions.writer[*version as usize]).collect();
     writers.retain(|writer| *writer != NONE);
     writers.sort_unstable();

@@ -130,7 +130,9 @@ fn trace(
             (Fate::Committed, Some(aborted)) => {
                 versions.found.add(database, Anomaly::DirtyUpdate, &[writer, aborted, chain.reader], || {
                     let key = database.keys[key as usize];
-                    format!("T1 appended {element} to key {key} on top of what T2 appended, but T2 failed; T3 read both")
+                    format!(
+                        "T1 appended {element} to key {key} on top of what T2 appended, but T2 failed; T3 read both"
+                    )
                 });
                 dirty = None;
             }
@@ -302,13 +304,7 @@ pub(super) fn show(list: &[Value]) -> String {
     format!("[{begin}{}]", elements.join(", "))
 }
 
-fn order(
-    database: &Database<'_>,
-    versions: &mut Versions,
-    chains: &[Chain<'_>],
-    position: &[u32],
-    astray: &[bool],
-) {
+fn order(database: &Database<'_>, versions: &mut Versions, chains: &[Chain<'_>], position: &[u32], astray: &[bool]) {
     let mut last: Vec<u32> = (0..database.keys.len() as u32).collect();
     for (key, chain) in chains.iter().enumerate() {
         for (place, version) in chain.versions.iter().enumerate() {

@@ -51,18 +51,15 @@ pub(super) fn groups(database: &Database<'_>, versions: &Versions) -> Vec<Group>
     let mut left = PAIRS;
     let groups: Vec<Group> = match database.kind {
         // Of lists, only appends that nobody read are without a place, and they are known to be after the others.
-        Kind::Lists => versions.fans.iter().map(|(_, unseen)| all_pairs(unseen, versions, &mut left, |_, _| false)).collect(),
+        Kind::Lists => {
+            versions.fans.iter().map(|(_, unseen)| all_pairs(unseen, versions, &mut left, |_, _| false)).collect()
+        }
         Kind::Registers => of_registers(database, versions, &mut left),
     };
     groups.into_iter().filter(|group| !group.pairs.is_empty()).collect()
 }
 
-fn all_pairs(
-    of_key: &[u32],
-    versions: &Versions,
-    left: &mut usize,
-    known: impl Fn(usize, usize) -> bool,
-) -> Group {
+fn all_pairs(of_key: &[u32], versions: &Versions, left: &mut usize, known: impl Fn(usize, usize) -> bool) -> Group {
     let mut pairs = Vec::new();
     let usable = |version: u32| versions.took_effect(version) && !versions.intermediate[version as usize];
     for one in (0..of_key.len()).filter(|one| usable(of_key[*one])) {

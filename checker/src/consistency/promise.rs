@@ -191,7 +191,9 @@ impl Promise {
         match self {
             Self::Session => sessions.contains(&weaker),
             Self::MonotonicWrites | Self::WritesFollowReads => weaker == Self::MonotonicReads,
-            Self::Causal => matches!(weaker, Self::ReadAtomic | Self::ReadCommitted | Self::Pl2 | Self::ReadUncommitted),
+            Self::Causal => {
+                matches!(weaker, Self::ReadAtomic | Self::ReadCommitted | Self::Pl2 | Self::ReadUncommitted)
+            }
             Self::ReadAtomic => matches!(weaker, Self::ReadCommitted | Self::Pl2 | Self::ReadUncommitted),
             Self::ReadCommitted => matches!(weaker, Self::Pl2 | Self::ReadUncommitted),
             Self::SessionSnapshotIsolation

@@ -158,14 +158,14 @@ fn look_inside(database: &Database<'_>, versions: &mut Versions) {
             let step = &database.steps[place];
             let key = database.keys[step.key as usize];
             let (toucher, before) = touched[step.key as usize];
-            let value = step.value.map_or_else(String::new, ToString::to_string);
+            let value = || step.value.map_or_else(String::new, ToString::to_string);
             if step.reads && toucher == number as u32 {
                 let earlier = &database.steps[before as usize];
                 if earlier.value != step.value {
                     versions.found.add(database, Anomaly::Internal, &[number as u32], || {
                         let did = if earlier.reads { "read" } else { "written" };
                         let expected = earlier.value.map_or_else(String::new, ToString::to_string);
-                        format!("T1 read {value} from key {key}, where it had {did} {expected}")
+                        format!("T1 read {} from key {key}, where it had {did} {expected}", value())
                     });
                 }
             }
@@ -175,7 +175,7 @@ fn look_inside(database: &Database<'_>, versions: &mut Versions) {
                 let own = versions.writer[version as usize] == number as u32;
                 if own && writes as usize > place {
                     versions.found.add(database, Anomaly::FutureRead, &[number as u32], || {
-                        format!("T1 read {value} from key {key} and only then wrote it")
+                        format!("T1 read {} from key {key} and only then wrote it", value())
                     });
                 }
             }

@@ -156,7 +156,10 @@ impl fmt::Display for Unknown {
                 write!(f, "line {line} reads from key {key} what is no list, though the history appends")
             }
             Self::NotDistinct { key, value, line } => {
-                write!(f, "value {value} of key {key} on line {line} is not written once only, so reads have no one source")
+                write!(
+                    f,
+                    "value {value} of key {key} on line {line} is not written once only, so reads have no one source"
+                )
             }
             Self::VersionOrder { keys, pairs, why } => {
                 write!(

@@ -48,7 +48,9 @@ fn sentence(database: &Database<'_>, versions: &Versions, edge: &Edge, one: &str
             Some(version) => {
                 let value = versions.show(database, version);
                 match database.kind {
-                    Kind::Lists => format!("{other} read the list of key {} up to {value}, which {one} appended", key()),
+                    Kind::Lists => {
+                        format!("{other} read the list of key {} up to {value}, which {one} appended", key())
+                    }
                     Kind::Registers => format!("{other} read {value} from key {}, which {one} wrote", key()),
                 }
             }
@@ -93,8 +95,7 @@ fn verb(database: &Database<'_>) -> &'static str {
 
 /// What the reader of a wr edge saw of its writer.
 fn seen(database: &Database<'_>, versions: &Versions, edge: &Edge) -> Option<u32> {
-    reads(database, versions, edge.to, edge.about)
-        .find(|version| versions.writer[*version as usize] == edge.from)
+    reads(database, versions, edge.to, edge.about).find(|version| versions.writer[*version as usize] == edge.from)
 }
 
 /// What the reader of an rw edge saw instead.
@@ -118,7 +119,6 @@ fn reads<'v>(
 /// What the transaction left the key at.
 fn written(database: &Database<'_>, versions: &Versions, transaction: u32, key: u32) -> Option<u32> {
     let places = database.transactions[transaction as usize].steps.clone();
-    let mut written =
-        places.rev().filter(|place| !database.steps[*place].reads && database.steps[*place].key == key);
+    let mut written = places.rev().filter(|place| !database.steps[*place].reads && database.steps[*place].key == key);
     written.next().map(|place| versions.of_step[place])
 }

@@ -240,7 +240,7 @@ impl<'h, 'm, M: Model> Search<'h, 'm, M> {
     fn run(&mut self, start: Instant, options: &Options) -> Finding {
         let deadline = start.checked_add(options.timeout);
         let initial = self.state(self.model.initial());
-        if let Some(violation) = self.from_nowhere(initial) {
+        if let Some(violation) = self.out_of_thin_air(initial) {
             return Finding::Invalid(vec![violation]);
         }
         let mut at: Vec<u32> = vec![0; self.processes.len()];
@@ -256,7 +256,7 @@ impl<'h, 'm, M: Model> Search<'h, 'm, M> {
                 return Finding::Valid(Basis::Order(order));
             }
             rounds += 1;
-            if rounds % 1024 == 0 && deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            if rounds.is_multiple_of(1024) && deadline.is_some_and(|deadline| Instant::now() >= deadline) {
                 return self.gave_up(&format!("no answer within {:?}", options.timeout), best.0);
             }
             if dead.len() >= options.configurations {
@@ -290,7 +290,7 @@ impl<'h, 'm, M: Model> Search<'h, 'm, M> {
     }
 
     /// A register's value that was read though nobody writes it.
-    fn from_nowhere(&self, initial: u32) -> Option<Violation> {
+    fn out_of_thin_air(&self, initial: u32) -> Option<Violation> {
         let values = self.values.as_ref()?;
         let item = self.processes.iter().flatten().find(|item| {
             let value = match (&item.operation.call, item.operation.reply()) {
@@ -299,13 +299,17 @@ impl<'h, 'm, M: Model> Search<'h, 'm, M> {
                 _ => return false,
             };
             let value = value.to_string();
-            value != self.shown[initial as usize] && values[item.key as usize].get(&value).is_some_and(|(_, written)| *written == 0)
+            value != self.shown[initial as usize]
+                && values[item.key as usize].get(&value).is_some_and(|(_, written)| *written == 0)
         })?;
         let line = self.history.line(item.operation.invoked.index);
         Some(Violation {
             anomaly: Anomaly::ThinAirRead,
             operations: vec![item.number],
-            sentences: vec![format!("T1 on line {line} found a value in key {} that nobody wrote", self.names[item.key as usize])],
+            sentences: vec![format!(
+                "T1 on line {line} found a value in key {} that nobody wrote",
+                self.names[item.key as usize]
+            )],
             entangled: 0,
         })
     }
@@ -372,7 +376,9 @@ impl<'h, 'm, M: Model> Search<'h, 'm, M> {
             let item = &self.processes[process][place];
             let (key, indeterminate) = (item.key, item.operation.outcome == Outcome::Indeterminate);
             let state = now[key as usize];
-            let next = self.step(process, place, state).filter(|next| *next == state || !self.still_needed(process, place, state));
+            let next = self
+                .step(process, place, state)
+                .filter(|next| *next == state || !self.still_needed(process, place, state));
             match next {
                 Some(next) => return Some((process, Some(next))),
                 None if indeterminate && place + 1 < self.processes[process].len() => return Some((process, None)),

@@ -373,9 +373,13 @@ impl<'d, 'h> Guarantee<'d, 'h> {
             let sentence = match self.reasons.get(link.about as usize) {
                 Some(Reason { reader }) => {
                     let reader = name(*reader);
-                    format!("{one} comes before {other}: {reader} had to see the first and returned the second from key {key}")
+                    format!(
+                        "{one} comes before {other}: {reader} had to see the first and returned the second from key {key}"
+                    )
                 }
-                None if self.versions.is_initial(link.from) => format!("{one} comes before {other}: it is the initial one"),
+                None if self.versions.is_initial(link.from) => {
+                    format!("{one} comes before {other}: it is the initial one")
+                }
                 None => format!("{one} comes before {other}: the session of the second had written or read the first"),
             };
             sentences.push(sentence);

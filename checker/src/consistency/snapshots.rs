@@ -54,7 +54,9 @@ fn judge(database: &Database<'_>, options: &Options) -> Result<Finding, Unknown>
             Some(violation) => first = first.or(Some(violation)),
         }
         if tried == ORDERS {
-            return Err(Unknown::GaveUp(format!("none of the first {ORDERS} places of indeterminate writes explains it")));
+            return Err(Unknown::GaveUp(format!(
+                "none of the first {ORDERS} places of indeterminate writes explains it"
+            )));
         }
     }
     Ok(Finding::Invalid(first.into_iter().collect()))
@@ -188,7 +190,8 @@ impl<'d, 'h> Replica<'d, 'h> {
             }
             Kind::Lists => {
                 let list = self.database.list(number, step)?;
-                let same = list.len() <= changes.len() && list.iter().zip(changes).all(|(one, (_, other))| one == *other);
+                let same =
+                    list.len() <= changes.len() && list.iter().zip(changes).all(|(one, (_, other))| one == *other);
                 if same {
                     let start = list.len().checked_sub(1).map_or(0, |last| changes[last].0);
                     let end = changes.get(list.len()).map_or(end, |(place, _)| *place);
@@ -199,17 +202,11 @@ impl<'d, 'h> Replica<'d, 'h> {
         Ok(held)
     }
 
-    fn explain(
-        &self,
-        number: usize,
-        before: usize,
-        floor: usize,
-        alone: Option<usize>,
-        ever: bool,
-    ) -> Violation {
+    fn explain(&self, number: usize, before: usize, floor: usize, alone: Option<usize>, ever: bool) -> Violation {
         let operation = |number: usize| self.database.transactions[number].operation;
         let mut operations = vec![operation(number)];
-        let reads: Vec<String> = self.database.steps_of(number).iter().filter(|step| step.reads).map(|step| self.read(step)).collect();
+        let reads: Vec<String> =
+            self.database.steps_of(number).iter().filter(|step| step.reads).map(|step| self.read(step)).collect();
         let reads = reads.join(" and ");
         let sentence = match alone {
             Some(alone) => {
@@ -220,7 +217,10 @@ impl<'d, 'h> Replica<'d, 'h> {
                 )
             }
             None if ever => format!("T1 read {reads}, which was so only after writes that began after it had returned"),
-            None => format!("T1 read {reads}, which was never so after any number of the primary's {} writes", self.order.len()),
+            None => format!(
+                "T1 read {reads}, which was never so after any number of the primary's {} writes",
+                self.order.len()
+            ),
         };
         Violation { anomaly: Anomaly::NoSnapshot, operations, sentences: vec![sentence], entangled: 0 }
     }

@@ -146,7 +146,8 @@ impl<'d, 'h> Known<'d, 'h> {
 /// The shortest cycle that one of the two last orders closes.
 fn explain(graph: &Graph, shape: Shape, orders: Orders) -> Option<cycles::Cycle> {
     let found = cycles::search(graph, shape, orders).cycles;
-    let shortest = found.into_iter().min_by_key(|cycle| if cycle.links.is_empty() { usize::MAX } else { cycle.links.len() });
+    let shortest =
+        found.into_iter().min_by_key(|cycle| if cycle.links.is_empty() { usize::MAX } else { cycle.links.len() });
     shortest.map(|cycle| cycles::Cycle { anomaly: Anomaly::NoVersionOrder, ..cycle })
 }
 

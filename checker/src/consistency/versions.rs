@@ -5,6 +5,8 @@
 
 use std::collections::BTreeMap;
 
+use sextant_histories::Key;
+
 use super::anomaly::Anomaly;
 use super::database::{Database, Fate};
 use super::report::Violation;
@@ -152,10 +154,8 @@ impl Versions {
                     if *other == NONE {
                         *other = number;
                     } else if *other != number {
-                        let other = *other;
-                        let before = self.show(database, *before);
-                        self.found.add(database, Anomaly::LostUpdate, &[other, number], || {
-                            let key = database.keys[key];
+                        let (other, before) = (*other, *before);
+                        self.report(database, Anomaly::LostUpdate, &[other, number], before, |key, before| {
                             format!("T1 and T2 both read {before} from key {key} and then wrote it")
                         });
                     }
@@ -172,17 +172,31 @@ impl Versions {
         if writer == NONE || writer == reader {
             return;
         }
-        let key = database.keys[self.key[version as usize] as usize];
-        let value = self.show(database, version);
         if database.transactions[writer as usize].fate == Fate::Aborted {
-            self.found.add(database, Anomaly::AbortedRead, &[reader, writer], || {
+            self.report(database, Anomaly::AbortedRead, &[reader, writer], version, |key, value| {
                 format!("T1 read {value} of key {key}, which T2 wrote, but T2 failed")
             });
         }
         if self.intermediate[version as usize] {
-            self.found.add(database, Anomaly::IntermediateRead, &[reader, writer], || {
+            self.report(database, Anomaly::IntermediateRead, &[reader, writer], version, |key, value| {
                 format!("T1 read {value} of key {key}, which T2 wrote and then wrote over before it committed")
             });
+        }
+    }
+
+    /// An anomaly about one version; the sentence is made of its key and value.
+    fn report(
+        &mut self,
+        database: &Database<'_>,
+        anomaly: Anomaly,
+        transactions: &[u32],
+        version: u32,
+        sentence: impl FnOnce(&Key, &str) -> String,
+    ) {
+        if !self.found.0.contains_key(&anomaly) {
+            let key = database.keys[self.key[version as usize] as usize];
+            let value = self.show(database, version);
+            self.found.add(database, anomaly, transactions, || sentence(key, &value));
         }
     }
 }

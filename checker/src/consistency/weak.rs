@@ -25,8 +25,8 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::anomaly::Anomaly;
-use super::database::{Database, Fate, Kind};
 use super::cycles::any_shortest;
+use super::database::{Database, Fate, Kind};
 use super::graph::{Builder, Edge, FORCED, Graph, PROCESS, WR, WW};
 use super::promise::Promise;
 use super::registers::Inference;
@@ -87,7 +87,8 @@ fn judge(database: &Database<'_>, promise: Promise, options: &Options) -> Result
         Kind::Registers => registers::versions(database, options, Inference::Definition)?,
     };
     contradicted_writes(database, &mut versions)?;
-    let found: Vec<Violation> = versions.found.0.values().filter(|violation| always(violation.anomaly)).cloned().collect();
+    let found: Vec<Violation> =
+        versions.found.0.values().filter(|violation| always(violation.anomaly)).cloned().collect();
     if !found.is_empty() {
         return Ok(Finding::Invalid(found));
     }
@@ -153,9 +154,15 @@ fn contradicted_writes(database: &Database<'_>, versions: &mut Versions) -> Resu
                 Kind::Registers => step.value,
             };
             if seen != expected {
-                let show = |value: Option<&sextant_histories::Value>| value.map_or("nothing".to_owned(), |v| v.to_string());
+                let show =
+                    |value: Option<&sextant_histories::Value>| value.map_or("nothing".to_owned(), |v| v.to_string());
                 versions.found.add(database, Anomaly::NotMyWrite, &[number as u32], || {
-                    format!("T1 read {} from key {}, where it had written {}", show(seen), database.keys[key], show(expected))
+                    format!(
+                        "T1 read {} from key {}, where it had written {}",
+                        show(seen),
+                        database.keys[key],
+                        show(expected)
+                    )
                 });
             }
         }
@@ -362,7 +369,8 @@ impl<'d, 'h> Axioms<'d, 'h> {
 
     fn order_of_lists(&mut self) {
         let writer = |version: u32| self.versions.writer[version as usize];
-        let fans = self.versions.fans.iter().flat_map(|(before, after)| after.iter().map(move |after| (*before, *after)));
+        let fans =
+            self.versions.fans.iter().flat_map(|(before, after)| after.iter().map(move |after| (*before, *after)));
         for (before, after) in self.versions.order.iter().copied().chain(fans) {
             if writer(before) != NONE && self.versions.took_effect(after) {
                 let key = self.versions.key[after as usize];
@@ -372,7 +380,8 @@ impl<'d, 'h> Axioms<'d, 'h> {
     }
 
     fn explain(&self, cycle: &[Edge]) -> Violation {
-        let reasons = cycle.iter().filter(|edge| edge.label == FORCED).map(|edge| self.reasons[edge.about as usize].how);
+        let reasons =
+            cycle.iter().filter(|edge| edge.label == FORCED).map(|edge| self.reasons[edge.about as usize].how);
         let anomaly = match reasons.max_by_key(|how| *how as u8) {
             None if cycle.iter().all(|edge| edge.label != WW) => Anomaly::CausalityCycle,
             Some(Seen::Earlier) | None => Anomaly::NonMonotonicRead,
@@ -395,7 +404,12 @@ impl<'d, 'h> Axioms<'d, 'h> {
             }
         };
         let operation = |number: &u32| self.database.transactions[*number as usize].operation;
-        Violation { anomaly, operations: names.numbers.iter().map(operation).collect(), sentences, entangled: cycle.len() }
+        Violation {
+            anomaly,
+            operations: names.numbers.iter().map(operation).collect(),
+            sentences,
+            entangled: cycle.len(),
+        }
     }
 
     fn sentence(&self, edge: &Edge, names: &mut Names) -> String {
@@ -403,7 +417,11 @@ impl<'d, 'h> Axioms<'d, 'h> {
         if edge.label == FORCED {
             let Reason { reader, key: about, how } = self.reasons[edge.about as usize];
             let one = names.of(edge.from);
-            let source = if edge.to == self.first() { "the initial value".to_owned() } else { format!("{}'s value", names.of(edge.to)) };
+            let source = if edge.to == self.first() {
+                "the initial value".to_owned()
+            } else {
+                format!("{}'s value", names.of(edge.to))
+            };
             let reader = names.of(reader);
             let how = match how {
                 Seen::Earlier => format!("{reader} had read from {one} before"),

@@ -44,9 +44,8 @@ pub fn worlds(all: &[Txn]) -> Vec<Vec<Txn>> {
     let open: Vec<usize> = (0..all.len()).filter(|number| !all[*number].known).collect();
     (0..1_usize << open.len())
         .map(|mask| {
-            let left_out = |number: &usize| {
-                open.iter().position(|open| open == number).is_some_and(|bit| mask >> bit & 1 == 0)
-            };
+            let left_out =
+                |number: &usize| open.iter().position(|open| open == number).is_some_and(|bit| mask >> bit & 1 == 0);
             (0..all.len()).filter(|number| !left_out(number)).map(|number| all[number].clone()).collect()
         })
         .collect()
@@ -129,7 +128,8 @@ pub fn serializable(history: &History, lists: bool, keep: Keep) -> bool {
 /// commit its writes are put in place all at once; two that write the same key are not open at the same time.
 pub fn snapshot_isolated(history: &History, lists: bool, keep: Keep) -> bool {
     worlds(&transactions(history)).iter().any(|world| {
-        let mut machine = Machine { world, lists, keep, started: vec![None; world.len()], committed: vec![false; world.len()] };
+        let mut machine =
+            Machine { world, lists, keep, started: vec![None; world.len()], committed: vec![false; world.len()] };
         machine.run(&State::new(), 0)
     })
 }

@@ -23,7 +23,8 @@ fn one_by_one(transactions: Vec<(u64, Vec<Micro>)>) -> History {
     let events = transactions.into_iter().flat_map(|(process, steps)| {
         let mut asked = steps.clone();
         asked.iter_mut().filter(|step| step.kind == MicroKind::Read).for_each(|step| step.value = Value::Null);
-        let event = move |kind| Event { process, kind, call: Call::Txn(asked.clone().into()), key: Key::None, time: None };
+        let event =
+            move |kind| Event { process, kind, call: Call::Txn(asked.clone().into()), key: Key::None, time: None };
         [event(Kind::Invoke), event(Kind::Ok(Reply::Txn(steps.into())))]
     });
     History::from_events(events).unwrap()

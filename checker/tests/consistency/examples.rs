@@ -10,7 +10,8 @@ use sextant_histories::{Call, Event, History, Key, Kind, Micro, MicroKind, Reply
 fn history(text: &str) -> History {
     let mut events = Vec::new();
     for group in text.split("--\n") {
-        let transactions: Vec<(u64, Kind, Vec<Micro>)> = group.lines().filter(|line| !line.is_empty()).map(parse).collect();
+        let transactions: Vec<(u64, Kind, Vec<Micro>)> =
+            group.lines().filter(|line| !line.is_empty()).map(parse).collect();
         let event = |process: &u64, kind: Kind, steps: &[Micro]| {
             let mut asked = steps.to_vec();
             asked.iter_mut().filter(|step| step.kind == MicroKind::Read).for_each(|step| step.value = Value::Null);
@@ -73,48 +74,24 @@ const EXAMPLES: &[Example] = &[
         names: &["G0"],
         holds: &[],
     },
-    Example {
-        text: "0: append x 1 fail\n1: r x [1]",
-        names: &["G1a"],
-        holds: &[Promise::ReadUncommitted],
-    },
-    Example {
-        text: "0: w x 1 fail\n1: r x 1",
-        names: &["G1a"],
-        holds: &[Promise::ReadUncommitted],
-    },
+    Example { text: "0: append x 1 fail\n1: r x [1]", names: &["G1a"], holds: &[Promise::ReadUncommitted] },
+    Example { text: "0: w x 1 fail\n1: r x 1", names: &["G1a"], holds: &[Promise::ReadUncommitted] },
     Example {
         text: "0: append x 1, append x 2\n1: r x [1]\n2: r x [1 2]",
         names: &["G1b"],
         holds: &[Promise::ReadUncommitted],
     },
-    Example {
-        text: "0: w x 1, w x 2\n1: r x 1",
-        names: &["G1b"],
-        holds: &[Promise::ReadUncommitted],
-    },
+    Example { text: "0: w x 1, w x 2\n1: r x 1", names: &["G1b"], holds: &[Promise::ReadUncommitted] },
     // Each sees the other's write.
-    Example {
-        text: "0: w x 1, r y 2\n1: w y 2, r x 1",
-        names: &["G1c"],
-        holds: &[Promise::ReadUncommitted],
-    },
+    Example { text: "0: w x 1, r y 2\n1: w y 2, r x 1", names: &["G1c"], holds: &[Promise::ReadUncommitted] },
     Example {
         text: "0: append x 1, r y [2]\n1: append y 2, r x [1]",
         names: &["G1c"],
         holds: &[Promise::ReadUncommitted],
     },
     // Read skew.
-    Example {
-        text: "0: append x 1, append y 1\n1: r x [], r y [1]",
-        names: &["G-single"],
-        holds: &[Promise::Pl2],
-    },
-    Example {
-        text: "0: w x 1, w y 1\n1: r x nil, r y 1",
-        names: &["G-single"],
-        holds: &[Promise::Pl2],
-    },
+    Example { text: "0: append x 1, append y 1\n1: r x [], r y [1]", names: &["G-single"], holds: &[Promise::Pl2] },
+    Example { text: "0: w x 1, w y 1\n1: r x nil, r y 1", names: &["G-single"], holds: &[Promise::Pl2] },
     // Write skew.
     Example {
         text: "0: r x nil, w y 1\n1: r y nil, w x 2",
@@ -153,62 +130,30 @@ const EXAMPLES: &[Example] = &[
         names: &["G1a", "dirty-update"],
         holds: &[Promise::ReadUncommitted],
     },
-    Example {
-        text: "0: w x 1, r x 2\n1: w x 2",
-        names: &["internal"],
-        holds: &[Promise::Pl2],
-    },
-    Example {
-        text: "0: append x 1, r x [2]\n1: append x 2",
-        names: &["internal", "G0"],
-        holds: &[],
-    },
-    Example {
-        text: "0: r x [1], append x 1",
-        names: &["future-read", "internal"],
-        holds: &[Promise::ReadUncommitted],
-    },
-    Example {
-        text: "0: append x 1\n1: r x [1 1]",
-        names: &["duplicate-elements"],
-        holds: &[],
-    },
+    Example { text: "0: w x 1, r x 2\n1: w x 2", names: &["internal"], holds: &[Promise::Pl2] },
+    Example { text: "0: append x 1, r x [2]\n1: append x 2", names: &["internal"], holds: &[Promise::Pl2] },
+    Example { text: "0: r x [1], append x 1", names: &["future-read"], holds: &[Promise::ReadUncommitted] },
+    Example { text: "0: append x 1\n1: r x [1 1]", names: &["duplicate-elements"], holds: &[] },
     Example {
         text: "0: append x 1\n1: append x 2\n2: r x [1]\n3: r x [2]",
         names: &["incompatible-order"],
         holds: &[Promise::ReadUncommitted],
     },
-    Example {
-        text: "0: r x 7",
-        names: &["thin-air-read"],
-        holds: &[],
-    },
+    Example { text: "0: r x 7", names: &["thin-air-read"], holds: &[] },
     // Session by session and in real time.
     Example {
         text: "0: append x 1\n--\n0: append x 2\n--\n1: r x [2 1]",
         names: &["G0-process"],
         holds: &[Promise::Serializable],
     },
-    Example {
-        text: "0: w x 1\n--\n0: r x nil",
-        names: &["G-single-process"],
-        holds: &[Promise::Serializable],
-    },
-    Example {
-        text: "0: w x 1\n--\n1: r x nil",
-        names: &["G-single-realtime"],
-        holds: &[Promise::SessionSerializable],
-    },
+    Example { text: "0: w x 1\n--\n0: r x nil", names: &["G-single-process"], holds: &[Promise::Serializable] },
+    Example { text: "0: w x 1\n--\n1: r x nil", names: &["G-single-realtime"], holds: &[Promise::SessionSerializable] },
     Example {
         text: "0: append x 1\n--\n1: append x 2\n--\n2: r x [2 1]",
         names: &["G0-realtime"],
         holds: &[Promise::SessionSerializable],
     },
-    Example {
-        text: "0: r x [1]\n--\n1: append x 1",
-        names: &["G1c-realtime"],
-        holds: &[Promise::SessionSerializable],
-    },
+    Example { text: "0: r x [1]\n--\n1: append x 1", names: &["G1c-realtime"], holds: &[Promise::SessionSerializable] },
     // An indeterminate transaction counts where it is seen, and nowhere else.
     Example {
         text: "0: append x 1, append y 1 info\n1: r x [1]\n--\n2: r y []",

@@ -67,7 +67,8 @@ pub fn history(rng: &mut Rng, shape: &Shape) -> History {
         }
         let failed = rng.percent(shape.failed);
         let lost = !failed && rng.percent(shape.lost);
-        if !(failed && rng.below(8) > 0) && !(lost && rng.below(2) > 0) {
+        let applied = if failed { rng.below(8) == 0 } else { !lost || rng.below(2) == 0 };
+        if applied {
             for step in transaction.call.iter().filter(|step| step.kind != MicroKind::Read) {
                 install(&mut state[number(&step.key)], step);
             }

@@ -121,7 +121,8 @@ fn random(rng: &mut Rng, count: usize, draw: &mut dyn FnMut(&mut Rng, usize) -> 
             1 => Kind::Info,
             _ => Kind::Ok(reply),
         };
-        let event = |kind| Event { process: processes[process], kind, call: call.clone(), key: key.clone(), time: None };
+        let event =
+            |kind| Event { process: processes[process], kind, call: call.clone(), key: key.clone(), time: None };
         let lost = kind == Kind::Info;
         events.extend([event(Kind::Invoke), event(kind)]);
         if lost {
@@ -204,14 +205,27 @@ fn other_objects_agree_with_all_interleavings() {
 fn large_histories_are_judged() {
     for (values, cas_percent) in [(Values::Unique, 0), (Values::Few(5), 20)] {
         for seed in 0..3 {
-            let config =
-                Config { seed, operations: 3_000, clients: 8, keys: 3, values, cas_percent, write_percent: 30, indeterminate: 5, ..Config::default() };
+            let config = Config {
+                seed,
+                operations: 3_000,
+                clients: 8,
+                keys: 3,
+                values,
+                cas_percent,
+                write_percent: 30,
+                indeterminate: 5,
+                ..Config::default()
+            };
             let history = History::from_events(generate(&config)).unwrap();
             assert_eq!(linearizable(&history, &CasRegister::default(), &Limits::default()).verdict(), Verdict::Valid);
             assert!(judge(&CasRegister::default(), &history));
             let config = Config { violation: Some(Violation::PhantomRead), ..config };
             let history = History::from_events(generate(&config)).unwrap();
-            let report = check(&history, Promise::Sequential, &Options { timeout: std::time::Duration::from_secs(5), ..Options::default() });
+            let report = check(
+                &history,
+                Promise::Sequential,
+                &Options { timeout: std::time::Duration::from_secs(5), ..Options::default() },
+            );
             assert_ne!(report.verdict(), Verdict::Valid, "a value that nobody wrote");
         }
     }

@@ -31,7 +31,8 @@ fn random(rng: &mut Rng) -> History {
             written.push((key.clone(), Value::Int(next)));
             (Call::Write(Value::Int(next)), Reply::Written)
         } else {
-            let of_key: Vec<&Value> = written.iter().filter(|(other, _)| *other == key).map(|(_, value)| value).collect();
+            let of_key: Vec<&Value> =
+                written.iter().filter(|(other, _)| *other == key).map(|(_, value)| value).collect();
             let value = match rng.below(of_key.len() + 1) {
                 0 if rng.below(3) > 0 => of_key.last().map_or(Value::Null, |value| (*value).clone()),
                 0 => Value::Null,
@@ -105,9 +106,8 @@ fn holds(ops: &[Op], rank: &[usize], promise: Promise, seen: &BTreeMap<usize, u3
     let all = promise == Promise::Session;
     let before = |one: usize, other: usize| one < other && ops[one].session == ops[other].session;
     let bit = |write: usize| 1_u32 << write;
-    let monotonic = || {
-        seen.iter().all(|(read, set)| seen.iter().all(|(later, more)| !before(*read, *later) || set & !more == 0))
-    };
+    let monotonic =
+        || seen.iter().all(|(read, set)| seen.iter().all(|(later, more)| !before(*read, *later) || set & !more == 0));
     let pairs = |premise: &dyn Fn(usize, usize) -> bool| {
         (0..ops.len()).all(|one| {
             (0..ops.len()).all(|other| {
@@ -178,11 +178,7 @@ fn each_guarantee_has_its_example() {
     const READ: Option<i64> = Some(0);
     let examples = [
         (Promise::ReadYourWrites, "not-my-write", vec![(0, "x", 1, None), (0, "x", 0, READ)]),
-        (
-            Promise::MonotonicReads,
-            "non-monotonic-reads",
-            vec![(0, "x", 1, None), (1, "x", 1, READ), (1, "x", 0, READ)],
-        ),
+        (Promise::MonotonicReads, "non-monotonic-reads", vec![(0, "x", 1, None), (1, "x", 1, READ), (1, "x", 0, READ)]),
         (
             Promise::MonotonicWrites,
             "non-monotonic-writes",
@@ -201,7 +197,9 @@ fn each_guarantee_has_its_example() {
         assert_eq!(violations[0].anomaly.name(), name);
         println!("{violations:?}");
         assert!(!verdict(&history, Promise::Session), "{promise} is one of the four");
-        for other in [Promise::ReadYourWrites, Promise::MonotonicReads, Promise::MonotonicWrites, Promise::WritesFollowReads] {
+        for other in
+            [Promise::ReadYourWrites, Promise::MonotonicReads, Promise::MonotonicWrites, Promise::WritesFollowReads]
+        {
             assert_eq!(verdict(&history, other), !other.implies(promise), "{other} on the example of {promise}");
         }
     }

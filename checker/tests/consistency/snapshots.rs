@@ -26,7 +26,13 @@ fn random(rng: &mut Rng) -> History {
                 state[key] = value.clone();
                 steps.push(Micro { kind: MicroKind::Write, key: Key::Int(key as i64), value });
             }
-            let event = |kind| Event { process: writer, kind, call: Call::Txn(steps.clone().into()), key: Key::None, time: None };
+            let event = |kind| Event {
+                process: writer,
+                kind,
+                call: Call::Txn(steps.clone().into()),
+                key: Key::None,
+                time: None,
+            };
             events.push(event(Kind::Invoke));
             match rng.below(8) {
                 0 => {
@@ -50,14 +56,16 @@ fn random(rng: &mut Rng) -> History {
             floors[reader] += rng.below(states.len() - floors[reader].min(states.len() - 1));
             let snapshot = &states[floors[reader].min(states.len() - 1)];
             let mut steps: Vec<Micro> = Vec::new();
-            for key in 0..1 + rng.below(2) {
-                let mut value = snapshot[key].clone();
+            let count = 1 + rng.below(2);
+            for (key, value) in snapshot.iter().enumerate().take(count) {
+                let mut value = value.clone();
                 if rng.below(12) == 0 {
                     value = Value::Int(1 + rng.below(8) as i64);
                 }
                 steps.push(Micro { kind: MicroKind::Read, key: Key::Int(key as i64), value });
             }
-            if let Some((process, steps)) = open.take_if(|(process, _)| *process == reader as u64 || rng.below(2) == 0) {
+            if let Some((process, steps)) = open.take_if(|(process, _)| *process == reader as u64 || rng.below(2) == 0)
+            {
                 events.push(read(process, Kind::Ok(Reply::Txn(steps.clone().into())), &steps));
             }
             events.push(read(reader as u64, Kind::Invoke, &steps));
@@ -94,21 +102,26 @@ fn by_definition(history: &History) -> bool {
     for operation in history.operations().iter().filter(|operation| operation.outcome != Outcome::Fail) {
         let Call::Txn(call) = &operation.call else { unreachable!("transactions only") };
         if call.iter().any(|step| step.kind == MicroKind::Write) {
-            writes.push(Write { steps: call.to_vec(), invoked: operation.invoked.index, returned: operation.returned() });
+            writes.push(Write {
+                steps: call.to_vec(),
+                invoked: operation.invoked.index,
+                returned: operation.returned(),
+            });
         } else if let (Some(Reply::Txn(seen)), Some(returned)) = (operation.reply(), operation.returned()) {
             reads.push((operation.process, returned, seen.to_vec()));
         }
     }
     (0..1_usize << writes.len()).any(|mask| {
-        let chosen: Vec<&Write> = (0..writes.len()).filter(|bit| mask >> bit & 1 == 1).map(|bit| &writes[bit]).collect();
+        let chosen: Vec<&Write> =
+            (0..writes.len()).filter(|bit| mask >> bit & 1 == 1).map(|bit| &writes[bit]).collect();
         let certain = writes.iter().filter(|write| write.returned.is_some()).count();
         let all_certain = chosen.iter().filter(|write| write.returned.is_some()).count() == certain;
         all_certain
             && crate::brute::any_order(chosen.len(), &mut |order| {
                 let keeps = order.iter().enumerate().all(|(place, one)| {
-                    order[..place].iter().all(|earlier| {
-                        chosen[*one].returned.is_none_or(|returned| returned > chosen[*earlier].invoked)
-                    })
+                    order[..place]
+                        .iter()
+                        .all(|earlier| chosen[*one].returned.is_none_or(|returned| returned > chosen[*earlier].invoked))
                 });
                 keeps && explains(&chosen, order, &reads)
             })
@@ -118,7 +131,7 @@ fn by_definition(history: &History) -> bool {
 fn explains(writes: &[&Write], order: &[usize], reads: &[(u64, usize, Vec<Micro>)]) -> bool {
     let state = |count: usize, key: &Key| {
         let steps = order[..count].iter().flat_map(|write| &writes[*write].steps);
-        steps.filter(|step| step.key == *key).last().map_or(Value::Null, |step| step.value.clone())
+        steps.rev().find(|step| step.key == *key).map_or(Value::Null, |step| step.value.clone())
     };
     let mut sessions: Vec<u64> = reads.iter().map(|(session, _, _)| *session).collect();
     sessions.sort_unstable();

@@ -120,7 +120,11 @@ fn stronger_promises_break_first() {
             .collect();
         for (strong, holds) in &verdicts {
             for (weak, weak_holds) in &verdicts {
-                assert!(!strong.implies(*weak) || !holds || *weak_holds, "{strong} but not {weak}:\n{}", show(&history));
+                assert!(
+                    !strong.implies(*weak) || !holds || *weak_holds,
+                    "{strong} but not {weak}:\n{}",
+                    show(&history)
+                );
             }
         }
     }

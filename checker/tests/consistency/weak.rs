@@ -19,14 +19,17 @@ struct Read {
 
 /// The axioms, word for word (Biswas and Enea 2019, Figure 3), over every total order of the transactions.
 fn satisfies(world: &[Txn], promise: Promise) -> bool {
-    let Some(reads) = world.iter().enumerate().map(|(number, txn)| reads(world, number, txn)).collect::<Option<Vec<_>>>()
+    let Some(reads) =
+        world.iter().enumerate().map(|(number, txn)| reads(world, number, txn)).collect::<Option<Vec<_>>>()
     else {
         return false;
     };
     let writes = |number: usize, key: &Key| {
         world[number].steps.iter().any(|step| step.kind != MicroKind::Read && step.key == *key)
     };
-    let so = |one: usize, other: usize| world[one].session == world[other].session && world[one].invoked < world[other].invoked;
+    let so = |one: usize, other: usize| {
+        world[one].session == world[other].session && world[one].invoked < world[other].invoked
+    };
     let wr = |one: usize, other: usize| reads[other].iter().any(|read| read.from == Some(one));
     let count = world.len();
     let mut before = vec![vec![false; count]; count];

@@ -38,7 +38,9 @@ impl ValueEnum for PromiseName {
 
     fn to_possible_value(&self) -> Option<PossibleValue> {
         Some(match self {
-            Self::Linearizable => PossibleValue::new("linearizable").help("each key by itself, in the order of real time"),
+            Self::Linearizable => {
+                PossibleValue::new("linearizable").help("each key by itself, in the order of real time")
+            }
             Self::Other(promise) => PossibleValue::new(promise.name()).help(promise.about()),
         })
     }
