@@ -62,6 +62,9 @@ fn peak_megabytes() -> usize {
     kilobytes.unwrap_or(0) / 1024
 }
 
+/// The steps of a transaction and, once it took effect, what it saw.
+type Running = (Vec<Micro>, Option<Vec<Micro>>);
+
 /// Each transaction takes effect at one moment between its two events.
 fn history(size: usize, lists: bool, stale: bool) -> History {
     let mut rng = Rng::new(size as u64);
@@ -71,8 +74,8 @@ fn history(size: usize, lists: bool, stale: bool) -> History {
     let mut names: Vec<i64> = (0..KEYS as i64).collect();
     let mut next = KEYS as i64;
     let mut value = 0;
-    // Of each client, the transaction that it runs and, once it took effect, what it saw.
-    let mut open: Vec<Option<(Vec<Micro>, Option<Vec<Micro>>)>> = vec![None; CLIENTS];
+    // Of each client, what it runs.
+    let mut open: Vec<Option<Running>> = vec![None; CLIENTS];
     let mut begun = 0;
     while begun < size || open.iter().any(Option::is_some) {
         let client = rng.below(CLIENTS);

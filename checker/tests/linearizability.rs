@@ -261,13 +261,16 @@ fn gave_up(report: &Report) -> Limit {
 #[test]
 fn limits_end_in_unknown_and_say_how_far_it_came() {
     let limits = Limits { timeout: Duration::from_millis(50), ..Limits::default() };
-    let report = check(&hard(), &Register::default(), &limits);
+    let report = check(&hard(), &Blunt, &limits);
     assert_eq!(gave_up(&report), Limit::Timeout(limits.timeout));
     assert!(report.elapsed < Duration::from_secs(5), "{:?}", report.elapsed);
     let limits = Limits { configurations: 1000, ..Limits::default() };
-    let report = check(&hard(), &Register::default(), &limits);
+    let report = check(&hard(), &Blunt, &limits);
     assert_eq!(gave_up(&report), Limit::Configurations(1000));
     assert!(report.reason().unwrap().contains("on key \"k0\" the first"));
+    let limits = Limits { memory_bytes: 4 << 20, ..Limits::default() };
+    let report = check(&hard(), &Blunt, &limits);
+    assert_eq!(gave_up(&report), Limit::Memory(4 << 20));
 }
 
 /// The end of an operation can be what makes a history impossible long after the read that shows it: until the cas

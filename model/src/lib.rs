@@ -39,6 +39,7 @@ pub mod disk;
 mod forget;
 pub mod instance;
 pub mod logset;
+pub mod membership;
 pub mod metadata;
 pub mod mutants;
 pub mod profiles;

@@ -1,7 +1,7 @@
 //! Registers that are read and written. Unlike a list a register does not show what it held before; the order of its
 //! versions is inferred (Kingsbury and Alvaro 2020, §4.3; Adya 1999):
 //!
-//! * The initial version is the first.
+//! * The initial version is the first. A read of null is a read of it, whatever else the initial value is.
 //! * A transaction that reads a version and then writes the key installs a later one. Where the level is PL-2 or above
 //!   this needs no assumption: if `T` reads what `S` installed and `T`'s own version were the earlier one, `S` wr `T` and
 //!   `T` ww … ww `S` would be a G1c. It is not used at PL-1.
@@ -63,6 +63,7 @@ fn sources<'a>(database: &Database<'a>, versions: &Versions, options: &'a Option
     let mut sources = Sources::with_capacity(versions.key.len());
     for key in 0..database.keys.len() as u32 {
         sources.insert((key, &options.initial), Source::Once(key));
+        sources.insert((key, &Value::Null), Source::Once(key));
     }
     let initializes = initializes(database, options);
     let fate = |version: u32| match versions.writer[version as usize] {

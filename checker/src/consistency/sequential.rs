@@ -53,7 +53,7 @@ pub fn check_sequential<M: Model>(history: &History, model: &M, options: &Option
 /// The linearizations of all keys as one order; none where there is no such thing. They fit together because they all keep
 /// the order of real time (Herlihy and Wing 1990, Theorem 1).
 fn by_linearizability<M: Model>(history: &History, model: &M, options: &Options) -> Option<Vec<usize>> {
-    let limits = Limits { timeout: options.timeout / 2, configurations: options.configurations };
+    let limits = Limits { timeout: options.timeout / 2, configurations: options.configurations, ..Limits::default() };
     let report = linearizability::check(history, model, &limits);
     let linearizability::Finding::Valid(linearizations) = report.finding else { return None };
     let count: usize = linearizations.iter().map(|linearization| linearization.order.len()).sum();

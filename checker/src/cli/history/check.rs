@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::io;
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -9,17 +10,20 @@ use clap::ValueEnum;
 use serde::Serialize;
 use sextant::consistency::Promise;
 use sextant::linearizability::{
-    CasRegister, Evidence, Finding, Limits, Model, Prefix, Register, Report, check, verify,
+    CasRegister, Etcd, Evidence, Finding, Limits, Model, Prefix, Register, Report, check, verify,
 };
 use sextant::verdict::{Exit, Verdict};
-use sextant_histories::{Call, History, Operation, Outcome, Reply, Value};
+use sextant_histories::formats::{self, Loaded, Order};
+use sextant_histories::{Call, History, Operation, Outcome, Reply};
 
+use super::input::Input;
 use super::promise::{PromiseArgs, PromiseName};
 use crate::cli::output;
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = formats::table())]
 pub struct Check {
-    /// Histories in the native format, each judged by itself
+    /// Histories, each judged by itself
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// What the keys of the system are; linearizable and sequential need it
@@ -35,15 +39,25 @@ pub struct Check {
     /// How long to search one file before the verdict is unknown: 60s, 500ms, 2m, or seconds
     #[arg(long, default_value = "60s", value_parser = duration)]
     timeout: Duration,
+    /// How much the searches may hold besides the history itself: 512M, 2G, or bytes
+    #[arg(long, default_value = "2G", value_parser = bytes)]
+    memory: usize,
+    /// How many keys to judge at a time; all cores if not given
+    #[arg(long)]
+    threads: Option<NonZero<usize>>,
     /// Print one JSON object a file
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    input: Input,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum ModelName {
     Register,
     CasRegister,
+    /// etcd's key-value store, for reports of its robustness tests
+    Etcd,
 }
 
 impl Check {
@@ -54,31 +68,38 @@ impl Check {
     }
 
     fn judge(&self, file: &Path) -> io::Result<Exit> {
-        let history = match History::read(file) {
-            Ok(history) => history,
-            Err(error) => {
-                output::error(&error.to_string());
-                return Ok(Exit::Unreadable);
-            }
+        let Some(Loaded { history, conventions, .. }) = self.input.load(file) else {
+            return Ok(Exit::Unreadable);
         };
-        match self.model.unwrap_or(ModelName::Register) {
-            ModelName::Register => self.judge_by(file, &history, &Register::default()),
-            ModelName::CasRegister => self.judge_by(file, &history, &CasRegister::default()),
+        let promise = self.promise.promise;
+        if conventions.order == Order::Sessions && promise.needs_time() {
+            let name = promise.name();
+            output::error(&format!("{}: has sessions and no times, so nothing says what is {name}", file.display()));
+            return Ok(Exit::Unreadable);
+        }
+        let initial = conventions.initial;
+        match (promise, self.model) {
+            (PromiseName::Linearizable | PromiseName::Other(Promise::Sequential), Some(model)) => match model {
+                ModelName::Register => self.judge_by(file, &history, &Register { initial }),
+                ModelName::CasRegister => self.judge_by(file, &history, &CasRegister { initial }),
+                ModelName::Etcd => self.judge_by(file, &history, &Etcd::for_history(&history)),
+            },
+            (PromiseName::Other(promise), _) => {
+                self.promise.judge(promise, file, &history, initial, self.timeout, self.json)
+            }
+            (PromiseName::Linearizable, None) => {
+                output::error("--promise linearizable needs a --model");
+                Ok(Exit::Unreadable)
+            }
         }
     }
 
     fn judge_by<M: Model>(&self, file: &Path, history: &History, model: &M) -> io::Result<Exit> {
-        let promise = &self.promise;
-        match promise.promise {
-            PromiseName::Linearizable => {}
-            PromiseName::Other(Promise::Sequential) => {
-                return promise.judge_sequential(file, history, model, self.timeout, self.json);
-            }
-            PromiseName::Other(other) => {
-                return promise.judge(other, file, history, Value::Null, self.timeout, self.json);
-            }
+        if self.promise.promise == PromiseName::Other(Promise::Sequential) {
+            return self.promise.judge_sequential(file, history, model, self.timeout, self.json);
         }
-        let limits = Limits { timeout: self.timeout, ..Limits::default() };
+        let limits = Limits { timeout: self.timeout, memory_bytes: self.memory, ..Limits::default() };
+        let limits = Limits { threads: self.threads.unwrap_or(limits.threads), ..limits };
         let report = check(history, model, &limits);
         if let Finding::Valid(linearizations) = &report.finding
             && let Err(reason) = verify(history, model, linearizations)
@@ -193,9 +214,34 @@ fn duration(text: &str) -> Result<Duration, String> {
     Duration::try_from_secs_f64(number * seconds_each).map_err(|error| error.to_string())
 }
 
+/// `512M`, `2G`, `64K`, or bytes.
+fn bytes(text: &str) -> Result<usize, String> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let each: usize = match &text[digits.len()..] {
+        "" | "B" => 1,
+        "K" | "KB" => 1 << 10,
+        "M" | "MB" => 1 << 20,
+        "G" | "GB" => 1 << 30,
+        _ => return Err("use a unit of K, M or G".into()),
+    };
+    let number: usize = digits.parse().map_err(|_| "not a number of bytes, K, M or G".to_owned())?;
+    number.checked_mul(each).ok_or_else(|| "more than there can be".to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sizes_have_units() {
+        assert_eq!(bytes("512M"), Ok(512 << 20));
+        assert_eq!(bytes("2G"), Ok(2 << 30));
+        assert_eq!(bytes("64KB"), Ok(64 << 10));
+        assert_eq!(bytes("7"), Ok(7));
+        for wrong in ["", "M", "-1M", "1T", "1 M", "1.5G", "99999999999G", "é"] {
+            assert!(bytes(wrong).is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn durations_have_units() {

@@ -22,6 +22,24 @@ pub enum PromiseName {
     Other(Promise),
 }
 
+impl PromiseName {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Linearizable => "linearizable",
+            Self::Other(promise) => promise.name(),
+        }
+    }
+
+    /// Whether it says something of the order in real time, which a history of sessions alone does not have.
+    pub fn needs_time(self) -> bool {
+        matches!(
+            self,
+            Self::Linearizable
+                | Self::Other(Promise::StrictSerializable | Promise::StrongSnapshotIsolation | Promise::SnapshotPrefix)
+        )
+    }
+}
+
 impl ValueEnum for PromiseName {
     fn value_variants<'a>() -> &'a [Self] {
         const ALL: [PromiseName; 21] = {
