@@ -2,6 +2,7 @@
 //! is compared with a search of all orders that knows nothing of graphs; named anomalies from examples of the
 //! literature; the corpus.
 
+mod adya;
 mod brute;
 mod corpus;
 mod examples;
