@@ -1,5 +1,6 @@
 //! Explorers, checkers of histories, the harness, and the `sextant` command.
 
+pub mod consistency;
 pub mod explore;
 pub mod gate;
 pub mod harness;

@@ -265,3 +265,37 @@ a zone plus one     survive                     stop without a1 a2 b1
     assert_eq!((exit, &answer["survives"][3]["reads_lost_with"]), (0, &serde_json::json!(["a1", "a2", "b1"])));
     assert_eq!(run(&["--copies", "3"]).0, 64);
 }
+
+#[test]
+fn other_promises_have_names_and_their_anomalies_are_explained() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("read-skew.jsonl");
+    let lines = [
+        r#"{"process":0,"type":"invoke","f":"txn","value":[["append","x",1],["append","y",1]]}"#,
+        r#"{"process":1,"type":"invoke","f":"txn","value":[["r","x",null],["r","y",null]]}"#,
+        r#"{"process":0,"type":"ok","f":"txn","value":[["append","x",1],["append","y",1]]}"#,
+        r#"{"process":1,"type":"ok","f":"txn","value":[["r","x",[]],["r","y",[1]]]}"#,
+    ];
+    fs::write(&file, lines.map(|line| format!("{line}\n")).concat()).unwrap();
+    let judge = |promise: &str, more: &[&str]| {
+        let arguments = ["history", "check", "--promise", promise, file.to_str().unwrap()];
+        sextant(&[&arguments, more].concat())
+    };
+    assert_eq!(code(&judge("pl-2", &[])), 0);
+    let output = judge("serializable", &[]);
+    assert_eq!(code(&output), 1);
+    for part in ["invalid", "G-single", "T1 process 1    lines 2 and 4", "T1 comes before T2: T1 read key \"x\""] {
+        assert!(stdout(&output).contains(part), "{part}: {}", stdout(&output));
+    }
+    let output = judge("read-atomic", &["--json"]);
+    assert_eq!(code(&output), 1);
+    let line: serde_json::Value = serde_json::from_str(&stdout(&output)).unwrap();
+    assert_eq!((&line["promise"], &line["verdict"]), (&"read-atomic".into(), &"invalid".into()));
+    assert_eq!(line["anomalies"][0]["name"], "fractured-read");
+    assert_eq!(line["anomalies"][0]["lines"], serde_json::json!([1, 2]));
+    // Lists of transactions say nothing of registers in sessions, which is no verdict; linearizable needs a model.
+    assert_eq!(code(&judge("read-your-writes", &[])), 2);
+    assert_eq!(code(&judge("linearizable", &[])), 64);
+    assert_eq!(code(&judge("sequential", &[])), 64);
+    assert_eq!(code(&check(&[INVALID, "--promise", "sequential"])), 0, "a stale read is in order for its process");
+}

@@ -6,6 +6,7 @@ mod generate;
 mod input;
 mod model;
 mod picture;
+mod promise;
 mod stats;
 mod timeline;
 mod verify;
