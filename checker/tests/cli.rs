@@ -206,3 +206,32 @@ fn a_closed_pipe_keeps_the_exit_code() {
     let output = run(Command::new(env!("CARGO_BIN_EXE_sextant")).arg("--help"));
     assert_eq!((code(&output), stderr(&output).as_str()), (0, ""));
 }
+
+#[test]
+fn a_scheme_says_what_it_survives() {
+    let run = |options: &[&str]| {
+        let output = sextant(&[&["quorum"], options].concat());
+        (code(&output), stdout(&output))
+    };
+    let expected = "6 copies over 3 zones, 4 to write, 3 to read
+a write and a read  always meet in a copy
+two writes          always meet in a copy
+
+loss of             reads                       writes
+any node            survive                     survive
+any two nodes       survive                     survive
+a zone              survive                     survive
+a zone plus one     survive                     stop without a1 a2 b1
+";
+    assert_eq!(run(&[]), (0, expected.to_owned()));
+    let (exit, text) = run(&["--scheme", "teaching"]);
+    assert_eq!(exit, 0);
+    assert!(text.contains("a zone plus one     stop without a1 b1          stop without a1 b1"), "{text}");
+    let (exit, text) = run(&["--write-quorum", "3"]);
+    assert_eq!(exit, 1);
+    assert!(text.contains("a write and a read  can miss each other: a1 a2 b1 and b2 c1 c2"), "{text}");
+    let (exit, text) = run(&["--copies", "5", "--write-quorum", "3", "--json"]);
+    let answer: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!((exit, &answer["survives"][3]["reads_lost_with"]), (0, &serde_json::json!(["a1", "a2", "b1"])));
+    assert_eq!(run(&["--copies", "3"]).0, 64);
+}

@@ -27,24 +27,29 @@
 //!   values. Keys are integers and strings, absent where the system is one object. The integer 1 and the string "1"
 //!   are different values and different keys.
 //! * `time`, in nanoseconds, may be absent and is information only. **The order of the lines is the order of the
-//!   events.**
+//!   events.** Where times run against it that is one of the [`Warnings`], or an error if the reader is told so.
 //! * A process has one operation at a time, and after `info` it invokes no more: nobody knows whether it still runs one.
 //!   Operations without completion at the end of the file are indeterminate.
 //! * Line 1, and only line 1, may be `{"about":"..."}`: what the file shows and where it is from.
 //! * Unknown fields are rejected, duplicated ones too: a misspelt `applied` would turn a claim into its opposite.
 //!   So are blank lines.
 //!
-//! [`Reader`] streams and validates, [`Recorder`] writes, [`generate`](mod@generate) makes histories with a known verdict.
+//! [`Reader`] streams and validates, [`Recorder`] writes, [`generate`](mod@generate) makes histories with a known verdict,
+//! [`statistics`] counts what one consists of.
 
 mod error;
 mod event;
+pub mod formats;
 pub mod generate;
 mod history;
 mod line;
 mod pairing;
+mod quick;
 mod reader;
 mod recorder;
+pub mod statistics;
 mod value;
+mod warnings;
 
 pub use error::{Error, Fault};
 pub use event::{Call, Event, Kind, Micro, MicroKind, Reply};
@@ -53,3 +58,4 @@ pub use pairing::Misuse;
 pub use reader::Reader;
 pub use recorder::{RecordError, Recorder};
 pub use value::{Key, Value};
+pub use warnings::Warnings;

@@ -18,7 +18,7 @@ const FUNCTIONS: &[&str] = &[
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum Type {
+pub(crate) enum Type {
     Invoke,
     Ok,
     Fail,
@@ -29,21 +29,21 @@ enum Type {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Line<'a> {
-    process: u64,
+    pub(crate) process: u64,
     #[serde(rename = "type")]
-    kind: Type,
+    pub(crate) kind: Type,
     #[serde(borrow, deserialize_with = "function")]
-    f: Cow<'a, str>,
+    pub(crate) f: Cow<'a, str>,
     #[serde(default, skip_serializing_if = "is_none")]
-    key: Key,
+    pub(crate) key: Key,
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
-    value: Option<Value>,
+    pub(crate) value: Option<Value>,
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
-    applied: Option<bool>,
+    pub(crate) applied: Option<bool>,
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
-    result: Option<Value>,
+    pub(crate) result: Option<Value>,
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
-    time: Option<u64>,
+    pub(crate) time: Option<u64>,
 }
 
 /// Line 1 of a file may say what the file is about.

@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use proptest::prelude::*;
+use sextant_histories::generate::{Config, Rng, Values, generate};
 use sextant_histories::{
-    Call, Error, Event, Fault, History, Key, Kind, Micro, MicroKind, Outcome, Reader, Reply, Value,
+    Call, Error, Event, Fault, History, Key, Kind, Micro, MicroKind, Outcome, Reader, Reply, Value, Warnings,
 };
 
 const INVOKE: &str = r#"{"process":0,"type":"invoke","f":"write","key":"x","value":1,"time":1}"#;
@@ -239,6 +240,150 @@ fn the_stream_ends_after_the_first_error() {
     assert!(reader.next().is_none());
 }
 
+/// An event with the number of its operation, or the error.
+type Read = Result<(usize, Event), String>;
+
+/// Everything that a reader says about these bytes.
+fn told<R: std::io::BufRead>(mut reader: Reader<R>) -> (Vec<Read>, Option<String>, Warnings) {
+    let events = reader.by_ref().map(|event| event.map_err(|error| error.to_string())).collect();
+    (events, reader.about().map(str::to_owned), reader.warnings())
+}
+
+/// The short cut through common lines is nothing but faster. Returns what both ways say.
+fn both_ways(bytes: &[u8]) -> Vec<Read> {
+    let short = told(Reader::new("text", bytes));
+    let long = told(Reader::new("text", bytes).without_short_cut());
+    assert_eq!(short, long, "{}", String::from_utf8_lossy(bytes));
+    short.0
+}
+
+/// Where JSON has more to say than the common shape: each line once as an invocation, once as what follows it.
+#[test]
+fn the_short_cut_knows_its_limits() {
+    let numbers = [
+        "0",
+        "-0",
+        "00",
+        "01",
+        "-1",
+        "--1",
+        "-",
+        "1.0",
+        "1e3",
+        "1E3",
+        "999999999999999999",
+        "9223372036854775807",
+        "9223372036854775808",
+        "-9223372036854775808",
+        "-9223372036854775809",
+        "9999999999999999999",
+        "18446744073709551615",
+        "18446744073709551616",
+        "100000000000000000000",
+        "null",
+        "true",
+        "tru",
+        "\"a\"",
+        "\"\"",
+        "\"\\n\"",
+        "\"\\u00e9\"",
+        "\"é\"",
+        "\"\t\"",
+        "\"\u{7f}\"",
+        "[]",
+        "[1,2]",
+        "[1,2",
+        "[1,]",
+        "[,]",
+        "[[[\"x\"]],null]",
+        "[1,2,3]",
+        "[\"r\",1,null]",
+        "[[\"r\",1,null],[\"append\",\"x\",[2]]]",
+        "{}",
+        "",
+        " 1",
+        "1 ",
+    ];
+    let deep = format!("{}{}", "[".repeat(130), "]".repeat(130));
+    let long = format!("\"{}\"", "x".repeat(200));
+    let mut accepted = 0;
+    for number in numbers.iter().copied().chain([deep.as_str(), long.as_str()]) {
+        for (process, key, time) in [(number, "1", "1"), ("1", number, "1"), ("1", "1", number), ("1", "1", "1")] {
+            for f in
+                ["read", "write", "cas", "txn", "contains", "pop", "acquire", "custom:f", "", "reads", "re\\u0061d"]
+            {
+                for more in
+                    ["", ",\"applied\":false", ",\"applied\":true", ",\"result\":true", ",\"x\":1", " ", ",\"value\":1"]
+                {
+                    let head = format!("{{\"process\":{process},\"type\":");
+                    let tail = format!(",\"f\":\"{f}\",\"key\":{key},\"value\":{number}{more},\"time\":{time}}}");
+                    let bare = format!(",\"f\":\"{f}\",\"key\":{key},\"time\":{time}}}");
+                    for second in ["ok", "fail", "info", "invoke", "oki"] {
+                        for (one, other) in [(&tail, &tail), (&bare, &tail)] {
+                            let text = format!("{head}\"invoke\"{one}\n{head}\"{second}\"{other}\r\n");
+                            accepted += both_ways(text.as_bytes()).iter().filter(|event| event.is_ok()).count();
+                        }
+                    }
+                }
+            }
+        }
+    }
+    assert!(accepted > 1000, "{accepted}");
+}
+
+#[test]
+fn the_short_cut_agrees_on_whole_histories() {
+    for seed in 0..20 {
+        let values = if seed % 2 == 0 { Values::Unique } else { Values::Few(4) };
+        let config =
+            Config { seed, operations: 300, keys: 4, values, cas_percent: 25, fail_percent: 5, ..Config::default() };
+        let events = generate(&Config { indeterminate: 9, ..config });
+        let text: String = events.iter().map(|event| event.to_line().unwrap() + "\n").collect();
+        let read: Vec<Event> = both_ways(text.as_bytes()).into_iter().map(|event| event.unwrap().1).collect();
+        assert_eq!(read, events);
+        let mut rng = Rng::new(seed);
+        for _ in 0..200 {
+            let mut mangled = text.as_bytes()[..2000].to_vec();
+            for _ in 0..=rng.below(3) {
+                let position = rng.below(mangled.len());
+                let bytes = b"\"{}[]:,0918-\\ \nnuk\xff";
+                mangled[position] = bytes[rng.below(bytes.len())];
+            }
+            both_ways(&mangled);
+        }
+    }
+}
+
+#[test]
+fn numbers_of_processes_may_be_anything() {
+    for process in [0, 65_535, 65_536, u64::MAX] {
+        let text = format!("{INVOKE}\n{OK}\n{OK}\n").replace("\"process\":0", &format!("\"process\":{process}"));
+        let events = both_ways(text.as_bytes());
+        let misuse = format!("text:3: process {process} completes nothing: no operation is open");
+        assert_eq!((events.len(), events[2].as_ref().unwrap_err()), (3, &misuse));
+    }
+}
+
+/// The order of the lines counts; what runs against it is counted, once a step back.
+#[test]
+fn time_that_goes_backwards_is_a_warning_or_an_error() {
+    let times = ["5", "7", "6", "6", "", "2", "9"];
+    let lines = times.iter().enumerate().map(|(process, time)| {
+        let time = if time.is_empty() { String::new() } else { format!(",\"time\":{time}") };
+        format!("{{\"process\":{process},\"type\":\"invoke\",\"f\":\"read\"{time}}}\n")
+    });
+    let text: String = std::iter::once("{\"about\":\"clocks\"}\n".to_owned()).chain(lines).collect();
+    let (events, _, warnings) = told(Reader::new("text", text.as_bytes()));
+    assert_eq!((events.len(), events.iter().all(Result::is_ok)), (7, true));
+    assert_eq!(warnings, Warnings { time_backwards: 2, first_line: Some(4) });
+    assert_eq!(warnings.to_string(), "time goes backwards 2 times, first on line 4; the order of the lines counts");
+    let (events, _, warnings) = told(Reader::new("text", text.as_bytes()).strict_time(true));
+    assert_eq!(events.last(), Some(&Err("text:4: time goes backwards: 6 after 7".into())));
+    assert!(events.len() == 3 && warnings.is_empty() && warnings.to_string().is_empty());
+    let forward = format!("{INVOKE}\n{OK}\n");
+    assert!(told(Reader::new("text", forward.as_bytes()).strict_time(true)).0.iter().all(Result::is_ok));
+}
+
 fn value() -> impl Strategy<Value = Value> {
     let scalar = prop_oneof![
         Just(Value::Null),
@@ -300,6 +445,31 @@ proptest! {
         let text = format!("{}\n{}\n", invoke.to_line().unwrap(), end.to_line().unwrap());
         let events: Vec<Event> = Reader::new("text", text.as_bytes()).map(|event| event.unwrap().1).collect();
         prop_assert_eq!(events, vec![invoke, end]);
+        both_ways(text.as_bytes());
+    }
+
+    /// Bytes put in, taken out, doubled or replaced, in every kind of line.
+    #[test]
+    fn the_short_cut_agrees_on_mangled_lines(
+        (call, reply) in call_and_reply(),
+        key in key(),
+        process in 0u64..3,
+        time: Option<u64>,
+        changes in proptest::collection::vec((any::<proptest::sample::Index>(), 0u8..4, any::<u8>()), 1..4),
+    ) {
+        let invoke = Event { process, kind: Kind::Invoke, call, key, time };
+        let end = Event { kind: Kind::Ok(reply), ..invoke.clone() };
+        let mut bytes = format!("{}\n{}\n", invoke.to_line().unwrap(), end.to_line().unwrap()).into_bytes();
+        for (place, change, byte) in changes {
+            let place = place.index(bytes.len());
+            match change {
+                0 => bytes[place] = byte,
+                1 => bytes.insert(place, byte),
+                2 => drop(bytes.remove(place)),
+                _ => bytes.insert(place, bytes[place]),
+            }
+        }
+        both_ways(&bytes);
     }
 
     /// Whatever the bytes are, the reader answers; and where it refuses, it says so in one line.

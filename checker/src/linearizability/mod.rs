@@ -9,6 +9,7 @@
 
 mod automaton;
 mod bits;
+mod etcd;
 mod evidence;
 mod model;
 mod paths;
@@ -26,6 +27,7 @@ use std::time::{Duration, Instant};
 
 use sextant_histories::{History, Key};
 
+pub use etcd::{Etcd, Store};
 pub use evidence::{Evidence, Prefix};
 pub use model::{CasRegister, Family, Model, Register};
 pub use verify::verify;

@@ -9,16 +9,19 @@ use std::time::Duration;
 use clap::ValueEnum;
 use serde::Serialize;
 use sextant::linearizability::{
-    CasRegister, Evidence, Finding, Limits, Model, Prefix, Register, Report, check, verify,
+    CasRegister, Etcd, Evidence, Finding, Limits, Model, Prefix, Register, Report, check, verify,
 };
 use sextant::verdict::{Exit, Verdict};
+use sextant_histories::formats::{self, Loaded, Order};
 use sextant_histories::{Call, History, Operation, Outcome, Reply};
 
+use super::input::Input;
 use crate::cli::output;
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = formats::table())]
 pub struct Check {
-    /// Histories in the native format, each judged by itself
+    /// Histories, each judged by itself
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// What the keys of the system are
@@ -36,12 +39,16 @@ pub struct Check {
     /// Print one JSON object a file
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    input: Input,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum ModelName {
     Register,
     CasRegister,
+    /// etcd's key-value store, for reports of its robustness tests
+    Etcd,
 }
 
 impl Check {
@@ -52,16 +59,21 @@ impl Check {
     }
 
     fn judge(&self, file: &Path) -> io::Result<Exit> {
-        let history = match History::read(file) {
-            Ok(history) => history,
-            Err(error) => {
-                output::error(&error.to_string());
-                return Ok(Exit::Unreadable);
-            }
+        let Some(Loaded { history, conventions, .. }) = self.input.load(file) else {
+            return Ok(Exit::Unreadable);
         };
+        if conventions.order == Order::Sessions {
+            output::error(&format!(
+                "{}: has sessions and no times, so nothing says what is linearizable",
+                file.display()
+            ));
+            return Ok(Exit::Unreadable);
+        }
+        let initial = conventions.initial;
         match self.model {
-            ModelName::Register => self.judge_by(file, &history, &Register::default()),
-            ModelName::CasRegister => self.judge_by(file, &history, &CasRegister::default()),
+            ModelName::Register => self.judge_by(file, &history, &Register { initial }),
+            ModelName::CasRegister => self.judge_by(file, &history, &CasRegister { initial }),
+            ModelName::Etcd => self.judge_by(file, &history, &Etcd::for_history(&history)),
         }
     }
 

@@ -1,6 +1,10 @@
 //! `sextant history`: judge recorded histories.
 
 mod check;
+mod convert;
+mod generate;
+mod input;
+mod stats;
 
 use std::io;
 
@@ -17,10 +21,19 @@ pub struct Args {
 enum Command {
     /// Are the histories linearizable?
     Check(check::Check),
+    /// Make a history whose verdict is known
+    Generate(generate::Generate),
+    /// What the histories consist of
+    Stats(stats::Stats),
+    /// Write a history in another format
+    Convert(convert::Convert),
 }
 
 pub fn run(args: &Args) -> io::Result<Exit> {
     match &args.command {
         Command::Check(check) => check.run(),
+        Command::Generate(generate) => generate.run(),
+        Command::Stats(stats) => stats.run(),
+        Command::Convert(convert) => convert.run(),
     }
 }

@@ -1,0 +1,8 @@
+//! `cargo +nightly fuzz run native`, in `histories/`.
+
+#![no_main]
+
+#[path = "../checks.rs"]
+mod checks;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| checks::native(bytes));
