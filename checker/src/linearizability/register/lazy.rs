@@ -89,30 +89,10 @@ pub(super) fn decide(
     }
     let room = Room { layout: &layout, budget, cancelled };
     match layout.width {
-        0..=64 => Some(in_passes::<1>(room)),
-        65..=256 => Some(in_passes::<4>(room)),
+        0..=64 => Some(Search::<1>::new(room).run()),
+        65..=256 => Some(Search::<4>::new(room).run()),
         _ => None,
     }
-}
-
-/// How many indeterminate operations may be used in the first passes.
-const ALLOWANCES: [u32; 2] = [0, 3];
-
-/// Ways that use indeterminate operations where they need not are most of all ways. So the first passes may use few, and
-/// only the last all of them. A violation counts if nothing was withheld.
-fn in_passes<const W: usize>(room: Room<'_>) -> Found {
-    let all: usize = room.layout.crowds.iter().map(|crowd| crowd.members.len()).sum();
-    let few = ALLOWANCES.into_iter().filter(|allowance| (*allowance as usize) < all);
-    let mut steps = 0;
-    for allowance in few {
-        let mut search = Search::<W>::new(room, allowance, steps);
-        let found = search.run();
-        if !matches!(found, Found::Violation(_)) || !search.withheld {
-            return found;
-        }
-        steps = search.steps;
-    }
-    Search::<W>::new(room, u32::MAX, steps).run()
 }
 
 #[derive(Clone, Copy)]
@@ -144,9 +124,6 @@ struct Search<'a, const W: usize> {
     now: u32,
     returned: usize,
     steps: u64,
-    /// How many indeterminate operations a configuration may use, and whether one could have used more.
-    allowance: u32,
-    withheld: bool,
 }
 
 /// The two sides of one return.
@@ -158,7 +135,7 @@ struct Sides<const W: usize> {
 }
 
 impl<'a, const W: usize> Search<'a, W> {
-    fn new(room: Room<'a>, allowance: u32, steps: u64) -> Self {
+    fn new(room: Room<'a>) -> Self {
         let layout = room.layout;
         Self {
             layout,
@@ -177,13 +154,11 @@ impl<'a, const W: usize> Search<'a, W> {
             ready_crowds: Vec::new(),
             now: 0,
             returned: 0,
-            steps,
-            allowance,
-            withheld: false,
+            steps: 0,
         }
     }
 
-    fn run(&mut self) -> Found {
+    fn run(mut self) -> Found {
         let mut level = vec![Config::new(INITIAL, self.layout.crowds.len())];
         let mut sides = Sides { item: 0, with: Front::new(), open: Front::new() };
         for (place, step) in self.layout.steps.iter().enumerate() {
@@ -345,20 +320,13 @@ impl<'a, const W: usize> Search<'a, W> {
             let used = config.used[crowd];
             let better =
                 |(other, _, item): &(u32, u32, u32)| *other == value && !config.spent.contains(self.slot(*item));
-            if used < self.offered[crowd] && !self.ready.iter().any(better) && self.allows(config) {
+            if used < self.offered[crowd] && !self.ready.iter().any(better) {
                 let mut next = config.clone();
                 next.use_one(crowd);
                 let item = self.layout.crowds[crowd].members[used as usize];
                 self.make_current(value, item, next, config, sides);
             }
         }
-    }
-
-    /// Whether the configuration may use one more indeterminate operation.
-    fn allows(&mut self, config: &Config<W>) -> bool {
-        let allowed = config.used_in_all < self.allowance;
-        self.withheld |= !allowed;
-        allowed
     }
 
     fn make_current(&mut self, value: u32, item: u32, mut next: Config<W>, config: &Config<W>, sides: &mut Sides<W>) {
@@ -387,7 +355,6 @@ impl<'a, const W: usize> Search<'a, W> {
             if let Deed::Swap(from, to) = crowd.deed
                 && from == config.value
                 && used < self.offered[number]
-                && self.allows(config)
             {
                 let mut next = config.clone();
                 next.use_one(number);
