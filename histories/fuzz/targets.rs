@@ -1,6 +1,6 @@
 //! Every reader, with inputs that it accepts and the reason why it refuses others.
 
-use sextant_histories::formats::{self, Format, ReadOptions};
+use sextant_histories::formats::{Format, ReadOptions, read_bytes, write};
 use sextant_histories::generate::{Model, Recipe, Values, make};
 use sextant_histories::{History, Reader, Value};
 
@@ -15,102 +15,134 @@ pub struct Target {
     pub seeds: fn() -> Vec<Vec<u8>>,
 }
 
-/// A target for the reader of one format.
-macro_rules! target {
-    ($name:literal, $format:expr, $seeds:expr) => {
-        Target {
-            name: $name,
-            check: |bytes| checks::foreign($format, bytes),
-            reason: |bytes| foreign_reason($format, bytes),
-            seeds: $seeds,
-        }
-    };
-}
-
 pub const TARGETS: [Target; 10] = [
     Target { name: "native", check: checks::native, reason: native_reason, seeds: native_seeds },
-    target!("edn", Some(Format::Edn), || written(Format::Edn)),
-    target!("json", Some(Format::Json), || written(Format::Json)),
-    target!("porcupine-etcd", Some(Format::PorcupineEtcd), || own(PORCUPINE_ETCD)),
-    target!("porcupine-kv", Some(Format::PorcupineKv), || own(PORCUPINE_KV)),
-    target!("columns", Some(Format::Columns), || own(COLUMNS)),
-    target!("awdit", Some(Format::Awdit), || own(AWDIT)),
-    target!("plume", Some(Format::Plume), || own(PLUME)),
-    Target { name: "etcd", check: checks::etcd, reason: etcd_reason, seeds: || own(ETCD) },
-    target!("auto", None, || TARGETS[..8].iter().flat_map(|target| (target.seeds)()).collect()),
+    Target {
+        name: "edn",
+        check: |bytes| checks::format(Some(Format::Edn), bytes),
+        reason: |bytes| reason(Some(Format::Edn), bytes),
+        seeds: || written(Format::Edn, EDN),
+    },
+    Target {
+        name: "json",
+        check: |bytes| checks::format(Some(Format::Json), bytes),
+        reason: |bytes| reason(Some(Format::Json), bytes),
+        seeds: || written(Format::Json, JSON),
+    },
+    Target {
+        name: "porcupine-etcd",
+        check: |bytes| checks::format(Some(Format::PorcupineEtcd), bytes),
+        reason: |bytes| reason(Some(Format::PorcupineEtcd), bytes),
+        seeds: || texts(LOG),
+    },
+    Target {
+        name: "porcupine-kv",
+        check: |bytes| checks::format(Some(Format::PorcupineKv), bytes),
+        reason: |bytes| reason(Some(Format::PorcupineKv), bytes),
+        seeds: || texts(KEY_VALUE),
+    },
+    Target {
+        name: "etcd",
+        check: |bytes| checks::format(Some(Format::Etcd), bytes),
+        reason: |bytes| reason(Some(Format::Etcd), bytes),
+        seeds: || texts(ETCD),
+    },
+    Target {
+        name: "columns",
+        check: |bytes| checks::format(Some(Format::Columns), bytes),
+        reason: |bytes| reason(Some(Format::Columns), bytes),
+        seeds: || texts(COLUMNS),
+    },
+    Target {
+        name: "awdit",
+        check: |bytes| checks::format(Some(Format::Awdit), bytes),
+        reason: |bytes| reason(Some(Format::Awdit), bytes),
+        seeds: || texts(AWDIT),
+    },
+    Target {
+        name: "plume",
+        check: |bytes| checks::format(Some(Format::Plume), bytes),
+        reason: |bytes| reason(Some(Format::Plume), bytes),
+        seeds: || texts(PLUME),
+    },
+    Target {
+        name: "auto",
+        check: |bytes| checks::format(None, bytes),
+        reason: |bytes| reason(None, bytes),
+        seeds: || [EDN, JSON, LOG, KEY_VALUE, ETCD, COLUMNS, AWDIT, PLUME].into_iter().flat_map(texts).collect(),
+    },
 ];
 
-const PORCUPINE_ETCD: &[&str] = &["\
-INFO  jepsen.util - 0   :invoke :cas    [1 2]
-INFO  jepsen.core - something else
-INFO  jepsen.util - 1   :invoke :read   nil
-INFO  jepsen.util - 0   :fail   :cas    [1 2]
-INFO  jepsen.util - 1   :ok     :read   3
-INFO  jepsen.util - 1   :invoke :write  4
-INFO  jepsen.util - 1   :info   :write  :timed-out
-INFO  jepsen.util - 0   :invoke :read   nil
-INFO  jepsen.util - 0   :fail   :read   :timed-out
-"];
-const PORCUPINE_KV: &[&str] = &["\
-{:process 0, :type :invoke, :f :put, :key \"0\", :value \"x 0 0 y\"}
-{:process 1, :type :invoke, :f :get, :key \"0\", :value nil}
-{:process 0, :type :ok, :f :put, :key \"0\", :value \"x 0 0 y\"}
-{:process 1, :type :ok, :f :get, :key \"0\", :value \"x 0 0 y\"}
-{:process 1, :type :invoke, :f :append, :key \"0\", :value \"x 1 0 y\"}
-{:process 1, :type :ok, :f :append, :key \"0\", :value \"x 1 0 y\"}
-"];
-const COLUMNS: &[&str] = &[
-    "\
-# where it is from
+const EDN: &[&str] = &[
+    r#"; text
+       [{:process 0, :type :invoke, :f :read, :value nil, :time 1, :index 0}
+        #x{:process 0, :type :ok, :f :read, :value #{1 :a}, :index 1}]"#,
+    r#"{:process 0 :type :invoke :f :cas :value ["k" [1 2]]} {:process 0 :type :fail :f :cas}
+       {:process :nemesis :type :info}"#,
+    "{:type :invoke :value [[:append 1 2] [:r :x nil]]} {:type :ok :value [[:append 1 2] [:r :x [1]]]}",
+    "{:process 4 :type :invoke :f :drain} #_1 {:process 4 :type :ok :f :drain :value [1 2]}",
+    "({:process 0 :type :invoke :f :transfer :value {:to 0, :from 3}} {:process 0 :type :info :f :transfer :error 1.5})",
+];
+
+const JSON: &[&str] = &[
+    r#"[{"process":0,"type":"invoke","f":"read","value":[1,null],"index":0},
+        {"process":0,"type":"ok","f":"read","value":[1,7],"index":1}]"#,
+    r#"{"process":"nemesis","type":"info"}
+       {"process":1,"type":"invoke","f":"txn","value":[["w","x",1]],"index":5}"#,
+];
+
+const LOG: &[&str] = &[
+    "INFO  jepsen.util - 0\t:invoke\t:cas\t[1 2]\nINFO  jepsen.util - 0\t:fail\t:cas\t[1 2]\nINFO  jepsen.core - x\n",
+    "INFO  jepsen.util - 1 :invoke :write 3\nINFO  jepsen.util - 1 :info :write :timed-out\n",
+    "INFO jepsen.util - 2 :invoke :read nil\nINFO jepsen.util - 2 :ok :read nil\n",
+];
+
+const KEY_VALUE: &[&str] = &[r#"{:process 0, :type :invoke, :f :append, :key "0", :value "x"}
+{:process 0, :type :ok, :f :append, :key "0", :value "x"}
+{:process 1, :type :invoke, :f :get, :key "0", :value nil}
+"#];
+
+const ETCD: &[&str] = &[
+    concat!(
+        r#"{"ClientId":3,"Input":{"Type":"range","Range":{"Start":"a","End":"b","Limit":1,"Revision":0}},"Call":1,"#,
+        r#""Output":{"Range":{"KVs":[{"Key":"a","Value":{"Value":"x","Hash":0},"ModRevision":2}],"Count":1},"#,
+        r#""Revision":2,"Error":""},"Return":5}"#
+    ),
+    r#"{"ClientId":3,"Input":{"Type":"leaseGrant","LeaseGrant":{"LeaseID":7}},"Call":1,"Output":{"Revision":0,"Error":"late"},"Return":5}
+{"ClientId":3,"Input":{"Type":"defragment"},"Call":6,"Output":{"Revision":2,"Error":""},"Return":9}
+"#,
+];
+
+const COLUMNS: &[&str] = &[r#"# text
 process,f,key,value,old,invoke,return,outcome
 0,write,x,5,,10,30,ok
-1,read,x,5,,20,40,ok
-0,cas,x,6,5,50,60,differed
-2,write,x,7,,55,,info
-",
-    "\
-f,process,invoke,return,outcome,value
-enqueue,0,1,2,ok,\"a \"\"b\"\"\"
-dequeue,0,2,3,ok,
-add,1,2,9,fail,true
-",
-];
-const AWDIT: &[&str] = &["w 0 1\nw 1 1\n-----\nr 0 1\nw 0 2\n=====\nr 1 1\n-----\nr 0 2\n"];
-const PLUME: &[&str] = &["w(0,1,0,0)\nr(0,1,1,1)\nw(1,2,1,1)\nr(1,2,0,2)\n"];
-const ETCD: &[&str] = &[concat!(
-    r#"{"ClientId":1,"Input":{"Type":"range","LeaseGrant":null,"LeaseRevoke":null,"Range":{"Start":"a","End":"b","Limit":10,"Revision":0},"Txn":null,"Defragment":null},"Call":1,"Output":{"Txn":null,"Range":{"KVs":[{"Key":"a","Value":{"Value":"9","Hash":0},"ModRevision":3}],"Count":1},"LeaseGrant":null,"LeaseRevoke":null,"Defragment":null,"Revision":3,"PartialResponse":false,"Error":""},"Return":15}"#,
-    "\n",
-    r#"{"ClientId":1,"Input":{"Type":"txn","LeaseGrant":null,"LeaseRevoke":null,"Range":null,"Txn":{"Conditions":[{"Key":"a","ExpectedRevision":0}],"OperationsOnSuccess":[{"Type":"put-operation","Range":{"Start":"","End":"","Limit":0},"Put":{"Key":"a","Value":{"Value":"12","Hash":0},"LeaseID":0},"Delete":{"Key":""}}],"OperationsOnFailure":null},"Defragment":null},"Call":20,"Output":{"Txn":null,"Range":null,"LeaseGrant":null,"LeaseRevoke":null,"Defragment":null,"Revision":0,"PartialResponse":false,"Error":"time-out"},"Return":30}"#,
-    "\n"
-)];
+1,read,"a,""b",5,,20,40,ok
+0,cas,x,6,5,30,60,differed
+2,write,x,true,,55,,info
+"#];
 
-fn own(texts: &[&str]) -> Vec<Vec<u8>> {
+const AWDIT: &[&str] = &["w 0 1\nw 1 1\n-----\nr 0 1\n=====\nr 1 1\n"];
+
+const PLUME: &[&str] = &["w(0,1,0,0)\nw(1,1,0,0)\nr(1,1,1,0)\nr(0,1,0,1)\n"];
+
+fn texts(texts: &[&str]) -> Vec<Vec<u8>> {
     texts.iter().map(|text| text.as_bytes().to_vec()).collect()
 }
 
-/// The native seeds in another format.
-fn written(format: Format) -> Vec<Vec<u8>> {
-    let rewrite = |seed: Vec<u8>| {
-        let (history, _) = History::collect(&mut Reader::new("", seed.as_slice())).expect("a right seed");
+/// The small histories in another format, and some that others would write.
+fn written(format: Format, others: &[&str]) -> Vec<Vec<u8>> {
+    let own = native_seeds().into_iter().map(|native| {
+        let (history, _) = History::collect(&mut Reader::new("", &native[..])).expect("our own history");
         let mut text = Vec::new();
-        formats::write(&history, &Value::Null, format, &mut text).expect("a vector takes everything");
+        write(&history, &Value::Null, format, &mut text).expect("a vector takes everything");
         text
-    };
-    native_seeds().into_iter().map(rewrite).collect()
+    });
+    own.chain(texts(others)).collect()
 }
 
-fn foreign_reason(format: Option<Format>, bytes: &[u8]) -> Option<String> {
+fn reason(format: Option<Format>, bytes: &[u8]) -> Option<String> {
     let options = ReadOptions { format, ..ReadOptions::default() };
-    formats::read_bytes("", bytes, &options).err().map(|error| error.fault.to_string())
-}
-
-fn etcd_reason(bytes: &[u8]) -> Option<String> {
-    let file = std::env::temp_dir().join(format!("sextant-fuzz-{}-reason.json", std::process::id()));
-    std::fs::write(&file, bytes).expect("room for a file");
-    let options = ReadOptions { format: Some(Format::Etcd), ..ReadOptions::default() };
-    let read = formats::read(&file, &options);
-    std::fs::remove_file(&file).expect("the file that was written");
-    read.err().map(|error| error.fault.to_string())
+    read_bytes("", bytes, &options).err().map(|error| error.fault.to_string())
 }
 
 fn native_reason(bytes: &[u8]) -> Option<String> {

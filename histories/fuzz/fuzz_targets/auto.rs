@@ -6,4 +6,4 @@
 #[allow(dead_code)] // Each target has its own check.
 mod checks;
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| checks::foreign(None, bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| checks::format(None, bytes));

@@ -6,4 +6,6 @@
 #[allow(dead_code)] // Each target has its own check.
 mod checks;
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| checks::etcd(bytes));
+use sextant_histories::formats::Format;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| checks::format(Some(Format::Etcd), bytes));

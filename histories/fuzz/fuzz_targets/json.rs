@@ -8,4 +8,4 @@ mod checks;
 
 use sextant_histories::formats::Format;
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| checks::foreign(Some(Format::Json), bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| checks::format(Some(Format::Json), bytes));

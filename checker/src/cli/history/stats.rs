@@ -16,7 +16,7 @@ use crate::cli::output;
 
 #[derive(Debug, clap::Args)]
 pub struct Stats {
-    /// Histories in any format that can be read
+    /// Histories, each by itself
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// Print one JSON object a file
