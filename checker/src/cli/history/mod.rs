@@ -4,6 +4,7 @@ mod check;
 mod convert;
 mod generate;
 mod input;
+mod picture;
 mod stats;
 
 use std::io;
