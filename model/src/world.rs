@@ -23,7 +23,7 @@ use crate::metadata::{Change, Metadata};
 use crate::recovery::Decision;
 use crate::rules::Rules;
 use crate::segment::{self, Reply, Segment};
-use crate::types::{Epoch, Lsn, SegmentId};
+use crate::types::{Epoch, Lsn, SegmentId, SegmentSet};
 use std::cmp::Ordering;
 
 /// The most volume epochs that an exploration may reach.
@@ -65,7 +65,7 @@ pub struct Spent {
 /// Properties of two successive states that some step on the way here broke. In the adopted protocol it stays empty and so
 /// adds no states.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Breaches(u8);
+pub struct Breaches(pub(crate) u8);
 
 /// A property that speaks of a step rather than of a state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -176,27 +176,29 @@ impl<const N: usize> World<N> {
     /// Everything that names a segment, here and in every instance, is indexed by it; so a world is a multiset of columns
     /// beside what names none, and sorting the columns is an exact canonical form. Nothing modelled names a zone.
     #[must_use]
-    pub fn canonical(self) -> (Self, [usize; N]) {
+    pub fn canonical(mut self) -> (Self, [usize; N]) {
         let mut sources: [usize; N] = std::array::from_fn(|i| i);
         if (1..N).all(|i| self.compare_columns(i - 1, i) != Ordering::Greater) {
             return (self, sources);
         }
         sources.sort_by(|&a, &b| self.compare_columns(a, b));
-        (self.permuted(&sources), sources)
+        self.permute(&sources);
+        (self, sources)
     }
 
     /// The same state with the segments renamed: copy `to` was copy `sources[to]`.
     #[must_use]
     pub fn permuted(&self, sources: &[usize; N]) -> Self {
-        World {
-            segments: std::array::from_fn(|to| self.segments[sources[to]].clone()),
-            instances: self.instances.iter().map(|instance| instance.permuted(sources)).collect(),
-            ..self.clone_without_columns()
-        }
+        let mut permuted = self.clone();
+        permuted.permute(sources);
+        permuted
     }
 
-    fn clone_without_columns(&self) -> Self {
-        World { segments: std::array::from_fn(|_| Segment::created()), instances: Vec::new(), ..*self }
+    fn permute(&mut self, sources: &[usize; N]) {
+        self.segments = std::array::from_fn(|to| self.segments[sources[to]].clone());
+        for instance in &mut self.instances {
+            *instance = instance.permuted(sources);
+        }
     }
 
     fn compare_columns(&self, a: usize, b: usize) -> Ordering {
@@ -227,10 +229,9 @@ impl<const N: usize> World<N> {
 
     /// Names candidates until `take` says to stop; whether it did.
     fn candidates_until(&self, bounds: &Bounds, take: &mut impl FnMut(Action) -> bool) -> bool {
-        (0..self.instances.len()).rev().any(|i| self.candidates_of_instance(bounds, i, take))
-            || SegmentId::all(N)
-                .filter(|s| self.is_representative(bounds, s.index()))
-                .any(|segment| self.candidates_of_segment(bounds, segment, take))
+        let acting: SegmentSet = SegmentId::all(N).filter(|s| self.is_representative(bounds, s.index())).collect();
+        (0..self.instances.len()).rev().any(|i| self.candidates_of_instance(bounds, i, acting, take))
+            || acting.iter(N).any(|segment| self.candidates_of_segment(bounds, segment, take))
             || (self.instances.len() <= usize::from(bounds.recoveries) && take(Action::Recover))
     }
 
@@ -239,7 +240,14 @@ impl<const N: usize> World<N> {
         !bounds.symmetry.is_on() || segment == 0 || self.compare_columns(segment - 1, segment).is_ne()
     }
 
-    fn candidates_of_instance(&self, bounds: &Bounds, i: usize, take: &mut impl FnMut(Action) -> bool) -> bool {
+    /// `acting`: the segments that actions are named for.
+    fn candidates_of_instance(
+        &self,
+        bounds: &Bounds,
+        i: usize,
+        acting: SegmentSet,
+        take: &mut impl FnMut(Action) -> bool,
+    ) -> bool {
         let instance = i as u8;
         let open_only = match self.instances[i].phase() {
             Phase::Reading(_) => bounds.late_answers.is_on() && take(Action::Decide { instance }),
@@ -253,8 +261,7 @@ impl<const N: usize> World<N> {
             }
             Phase::Installing { .. } | Phase::Deposed => false,
         };
-        let segments = SegmentId::all(N).filter(|s| self.is_representative(bounds, s.index()));
-        open_only || segments.into_iter().any(|segment| self.candidates_of_delivery(bounds, i, segment, take))
+        open_only || acting.iter(N).any(|segment| self.candidates_of_delivery(bounds, i, segment, take))
     }
 
     /// What `instance` has sent to `segment` and what could still change something there.

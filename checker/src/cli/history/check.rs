@@ -7,13 +7,17 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Serialize;
+use sextant::consistency::Promise;
 use sextant::linearizability::{Evidence, Finding, Limits, Model, Prefix, Report, check, verify};
+use sextant::picture::Picture;
 use sextant::verdict::{Exit, Verdict};
 use sextant_histories::History;
 use sextant_histories::formats::{self, Loaded, Order};
 
 use super::input::Input;
 use super::model::{ModelName, WithModel};
+use super::picture;
+use super::promise::{PromiseArgs, PromiseName};
 use super::timeline::timeline;
 use super::verify::write as certify;
 use crate::cli::output;
@@ -24,9 +28,16 @@ pub struct Check {
     /// Histories, each judged by itself
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// What the keys of the system are
-    #[arg(long, value_enum)]
-    model: ModelName,
+    /// What the keys of the system are; linearizable and sequential need it
+    #[arg(
+        long,
+        value_enum,
+        required_unless_present = "promise",
+        required_if_eq_any([("promise", "linearizable"), ("promise", "sequential")])
+    )]
+    model: Option<ModelName>,
+    #[command(flatten)]
+    promise: PromiseArgs,
     /// How long to search one file before the verdict is unknown: 60s, 500ms, 2m, or seconds
     #[arg(long, default_value = "60s", value_parser = duration)]
     timeout: Duration,
@@ -39,6 +50,9 @@ pub struct Check {
     /// Print one JSON object a file
     #[arg(long)]
     json: bool,
+    /// Also write a page that shows the history and what was found, for one history
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
     /// Also write why it is so, for `history verify`, for one history: an order of its operations, or a core without one
     #[arg(long, value_name = "FILE")]
     certificate: Option<PathBuf>,
@@ -64,6 +78,16 @@ impl WithModel for Judge<'_> {
 impl Check {
     /// Judges every file, whatever the others turn out to be.
     pub fn run(&self) -> io::Result<Exit> {
+        if let Some(html) = &self.html
+            && let Err(reason) = picture::may_write(html, &self.files)
+        {
+            output::error(&reason);
+            return Ok(Exit::Unreadable);
+        }
+        if (self.html.is_some() || self.certificate.is_some()) && self.promise.promise != PromiseName::Linearizable {
+            output::error("--html and --certificate show what is linearizable, not other promises");
+            return Ok(Exit::Unreadable);
+        }
         if self.certificate.is_some() && self.files.len() > 1 {
             output::error("--certificate is for one history");
             return Ok(Exit::Unreadable);
@@ -76,24 +100,37 @@ impl Check {
         let Some(Loaded { history, conventions, .. }) = self.input.load(file) else {
             return Ok(Exit::Unreadable);
         };
-        if conventions.order == Order::Sessions {
-            output::error(&format!(
-                "{}: has sessions and no times, so nothing says what is linearizable",
-                file.display()
-            ));
+        let promise = self.promise.promise;
+        if conventions.order == Order::Sessions && promise.needs_time() {
+            let name = promise.name();
+            output::error(&format!("{}: has sessions and no times, so nothing says what is {name}", file.display()));
             return Ok(Exit::Unreadable);
         }
-        let initial = match self.model.initial(conventions.initial, self.input.options().initial) {
-            Ok(initial) => initial,
-            Err(reason) => {
-                output::error(&reason);
-                return Ok(Exit::Unreadable);
+        match (promise, self.model) {
+            (PromiseName::Linearizable | PromiseName::Other(Promise::Sequential), Some(model)) => {
+                let initial = match model.initial(conventions.initial, self.input.options().initial) {
+                    Ok(initial) => initial,
+                    Err(reason) => {
+                        output::error(&reason);
+                        return Ok(Exit::Unreadable);
+                    }
+                };
+                model.apply(&history, initial, Judge { check: self, file, history: &history })
             }
-        };
-        self.model.apply(&history, initial, Judge { check: self, file, history: &history })
+            (PromiseName::Other(promise), _) => {
+                self.promise.judge(promise, file, &history, conventions.initial, self.timeout, self.json)
+            }
+            (PromiseName::Linearizable, None) => {
+                output::error("--promise linearizable needs a --model");
+                Ok(Exit::Unreadable)
+            }
+        }
     }
 
     fn judge_by<M: Model>(&self, file: &Path, history: &History, model: &M) -> io::Result<Exit> {
+        if self.promise.promise == PromiseName::Other(Promise::Sequential) {
+            return self.promise.judge_sequential(file, history, model, self.timeout, self.json);
+        }
         let limits = Limits { timeout: self.timeout, memory_bytes: self.memory, ..Limits::default() };
         let limits = Limits { threads: self.threads.unwrap_or(limits.threads), ..limits };
         let report = check(history, model, &limits);
@@ -106,6 +143,10 @@ impl Check {
         let text =
             if self.json { json(file, model.name(), &report)? } else { text(file, model.name(), history, &report) };
         output::line(&text)?;
+        if let Some(html) = &self.html {
+            let picture = Picture::of_report(file.display().to_string(), model.name(), history, &report);
+            picture::write(&picture, html)?;
+        }
         if let Some(certificate) = &self.certificate {
             certify(certificate, history, model, &report)?;
         }

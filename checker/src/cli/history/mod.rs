@@ -5,6 +5,8 @@ mod convert;
 mod generate;
 mod input;
 mod model;
+mod picture;
+mod promise;
 mod stats;
 mod timeline;
 mod verify;
