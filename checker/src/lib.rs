@@ -5,4 +5,5 @@ pub mod explore;
 pub mod gate;
 pub mod harness;
 pub mod linearizability;
+pub mod picture;
 pub mod verdict;

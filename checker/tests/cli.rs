@@ -92,8 +92,8 @@ fn a_mutant_is_caught_with_its_shortest_trace() {
     let report: serde_json::Value = serde_json::from_str(&stdout(&output)).unwrap();
     let mut fields: Vec<&str> = report.as_object().unwrap().keys().map(String::as_str).collect();
     fields.sort_unstable();
-    let expected = "counterexample depth engine generated_states mutant peak_rss_bytes profile property seconds size \
-                    states_per_second unique_states verdict";
+    let expected = "actions counterexample depth engine expected_collisions generated_states mutant peak_rss_bytes profile \
+                    property seconds size states_per_second stopped unique_states verdict";
     assert_eq!(fields.join(" "), expected);
     assert_eq!((&report["verdict"], &report["mutant"]), (&"invalid".into(), &"M17".into()));
 }
@@ -188,6 +188,36 @@ fn an_unreadable_file_is_named_with_line_column_and_reason() {
     assert_eq!(stdout(&output).lines().count(), 1, "the other file is judged");
 }
 
+#[test]
+fn html_is_a_page_of_one_history_and_never_the_history_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let corpus: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join("../histories/corpus");
+    let judge = |arguments: &[&str]| check(&[&["--html"], arguments].concat());
+    let page = path("page.html");
+    let output = judge(&[&page, INVALID]);
+    assert_eq!((code(&output), stderr(&output).as_str()), (1, ""));
+    let text = fs::read_to_string(&page).unwrap();
+    let said = stdout(&output);
+    let reason = said.lines().next().and_then(|line| line.split_once(" s): ")).expect("a reason").1;
+    assert!(text.starts_with("<!DOCTYPE html>") && text.contains(&reason.replace('"', "&quot;")), "{reason}");
+    assert_eq!(code(&judge(&[&page, VALID])), 0);
+    assert!(fs::read_to_string(&page).unwrap().contains("valid/"));
+    assert_eq!(code(&judge(&[&page, UNKNOWN])), 2);
+    for (wrong, exit, reason) in [
+        (&[&page[..], VALID, INVALID][..], 64, "--html shows one history; there are several"),
+        (&[VALID, VALID], 64, "the page would overwrite the history"),
+        (&[&path("none/page.html"), VALID], 3, "page.html: No such file"),
+        (&[&page, "none.jsonl"], 64, "none.jsonl: "),
+    ] {
+        let output = judge(wrong);
+        assert_eq!(code(&output), exit, "{wrong:?}");
+        let error = stderr(&output);
+        assert!(error.contains(reason) && error.trim_end().lines().count() == 1, "{wrong:?}: {error}");
+    }
+    assert!(fs::read_to_string(corpus.join(VALID)).unwrap().starts_with("{"), "the history is as it was");
+}
+
 /// The reader of a pipe may go away; that is neither a panic nor a change of verdict.
 #[test]
 fn a_closed_pipe_keeps_the_exit_code() {
@@ -266,6 +296,9 @@ fn other_promises_have_names_and_their_anomalies_are_explained() {
     // Lists of transactions say nothing of registers in sessions, which is no verdict; linearizable needs a model.
     assert_eq!(code(&judge("read-your-writes", &[])), 2);
     assert_eq!(code(&judge("linearizable", &[])), 64);
+    let page = folder.path().join("page.html");
+    assert_eq!(code(&judge("serializable", &["--html", page.to_str().unwrap()])), 64);
+    assert!(!page.exists());
     assert_eq!(code(&judge("sequential", &[])), 64);
     assert_eq!(code(&check(&[INVALID, "--promise", "sequential"])), 0, "a stale read is in order for its process");
 }

@@ -34,7 +34,8 @@
 //! * Unknown fields are rejected, duplicated ones too: a misspelt `applied` would turn a claim into its opposite.
 //!   So are blank lines.
 //!
-//! [`Reader`] streams and validates, [`Recorder`] writes, [`generate`](mod@generate) makes histories with a known verdict,
+//! [`formats`] reads what others write. [`Reader`] streams and validates, [`Recorder`] writes,
+//! [`generate`](mod@generate) makes histories with a known verdict,
 //! [`statistics`] counts what one consists of.
 
 mod error;

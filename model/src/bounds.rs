@@ -11,6 +11,7 @@ pub enum Switch {
 
 impl Switch {
     #[must_use]
+    #[inline]
     pub fn is_on(self) -> bool {
         self == Switch::On
     }
@@ -54,6 +55,7 @@ impl Bounds {
     /// `records` a writer, which is also the allocation limit, and `recoveries`; no gossip, faults or reads; reduced by
     /// symmetry.
     #[must_use]
+    #[inline]
     pub const fn of(records: u8, recoveries: u8) -> Bounds {
         Bounds {
             records,
@@ -73,56 +75,67 @@ impl Bounds {
     }
 
     #[must_use]
+    #[inline]
     pub const fn gossiping(self) -> Bounds {
         Bounds { gossip: Switch::On, ..self }
     }
 
     #[must_use]
+    #[inline]
     pub const fn crashing(self, crashes: u8) -> Bounds {
         Bounds { crashes, ..self }
     }
 
     #[must_use]
+    #[inline]
     pub const fn wiping(self, wipes: u8) -> Bounds {
         Bounds { wipes, ..self }
     }
 
     #[must_use]
+    #[inline]
     pub const fn reading(self, reads: u8) -> Bounds {
         Bounds { reads, ..self }
     }
 
     #[must_use]
+    #[inline]
     pub const fn with_early_rounds(self) -> Bounds {
         Bounds { early_rounds: Switch::On, ..self }
     }
 
     #[must_use]
+    #[inline]
     pub const fn with_late_answers(self) -> Bounds {
         Bounds { late_answers: Switch::On, ..self }
     }
 
     #[must_use]
+    #[inline]
     pub const fn with_late_fences(self) -> Bounds {
         Bounds { late_fences: Switch::On, ..self }
     }
 
     #[must_use]
+    #[inline]
     pub const fn with_idle_writers(self) -> Bounds {
         Bounds { idle_writers: Switch::On, ..self }
     }
 
     #[must_use]
+    #[inline]
     pub const fn with_lal(self, lal: u64) -> Bounds {
         Bounds { lal, ..self }
     }
 
     #[must_use]
+    #[inline]
     pub const fn remembering(self) -> Bounds {
         Bounds { forgetting: Switch::Off, ..self }
     }
 
     #[must_use]
+    #[inline]
     pub const fn unreduced(self) -> Bounds {
         Bounds { symmetry: Switch::Off, ..self }
     }

@@ -2,6 +2,7 @@
 
 use crate::action::Action;
 use crate::bounds::{Bounds, Switch};
+use crate::pack::Layout;
 use crate::properties::{self, Context, Property, Violation};
 use crate::rules::Rules;
 use crate::world::World;
@@ -16,6 +17,7 @@ pub struct Closed<const N: usize> {
     bounds: Bounds,
     properties: Vec<Property<N>>,
     vacuity: Switch,
+    layout: Layout,
     /// Properties, by place in the table, whose *sometimes* was met: bookkeeping of one exploration, read by no step.
     witnessed: Arc<AtomicU32>,
 }
@@ -45,7 +47,9 @@ impl<const N: usize> Closed<N> {
         let copies = N as u8;
         assert!(rules.scheme.copies == copies, "the scheme has {} copies, the world {copies}", rules.scheme.copies);
         let rules = rules.with_lal(bounds.lal);
-        Closed { rules, bounds, properties: properties::all().to_vec(), vacuity: Switch::On, witnessed: Arc::default() }
+        let layout = Layout::of::<N>(&rules, &bounds);
+        let properties = properties::all().to_vec();
+        Closed { rules, bounds, properties, vacuity: Switch::On, layout, witnessed: Arc::default() }
     }
 
     /// Only the property `id`, and no *sometimes*: what a shortest counterexample needs.
@@ -55,6 +59,11 @@ impl<const N: usize> Closed<N> {
         assert!(self.properties.len() == 1, "there is no property {id}");
         self.vacuity = Switch::Off;
         self
+    }
+
+    /// How its states are packed.
+    pub(crate) fn layout(&self) -> Layout {
+        self.layout
     }
 
     #[must_use]
@@ -128,6 +137,7 @@ impl<const N: usize> Closed<N> {
     /// The same model without symmetry: what traces are replayed on.
     #[must_use]
     pub fn unreduced(&self) -> Self {
+        // States are packed alike with and without symmetry.
         Closed { bounds: self.bounds.unreduced(), ..self.clone() }
     }
 

@@ -9,17 +9,17 @@ use crate::types::{Lsn, Nonce, SegmentId, SegmentSet};
 /// The reads of one writer that wait, and the round in flight.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Reads {
-    last_round: Nonce,
-    round: Option<Round>,
+    pub(crate) last_round: Nonce,
+    pub(crate) round: Option<Round>,
     /// Oldest first.
-    waiting: Vec<Read>,
+    pub(crate) waiting: Vec<Read>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-struct Round {
+pub(crate) struct Round {
     /// Acknowledgements of records from this LSN on are evidence: they were allocated after the round began.
-    first_lsn: Lsn,
-    confirmed: SegmentSet,
+    pub(crate) first_lsn: Lsn,
+    pub(crate) confirmed: SegmentSet,
 }
 
 /// A read that waits.
@@ -29,12 +29,13 @@ pub struct Read {
     pub id: u64,
     /// The LSN whose state it saw: it answers only once the VDL has reached it.
     pub at: Lsn,
-    first_valid_round: Nonce,
+    pub(crate) first_valid_round: Nonce,
 }
 
 impl Reads {
     /// A read is invoked that saw the state at `at`; `next` is the next LSN to be allocated. A round to broadcast, if one
     /// begins.
+    #[inline]
     pub fn invoke(&mut self, rules: &Rules, id: u64, at: Lsn, next: Lsn) -> Option<Nonce> {
         let first_valid_round = rules.first_valid_round(self.last_round);
         self.waiting.push(Read { id, at, first_valid_round });
@@ -42,6 +43,7 @@ impl Reads {
     }
 
     /// Begins a round; law: none is in flight.
+    #[inline]
     pub fn begin(&mut self, next: Lsn) -> Nonce {
         assert!(self.round.is_none(), "round {} is still in flight", self.last_round);
         self.last_round = Nonce(self.last_round.0 + 1);
@@ -50,6 +52,7 @@ impl Reads {
     }
 
     /// `from` answered round `nonce`; an answer to an earlier round is no evidence.
+    #[inline]
     pub fn confirm(&mut self, from: SegmentId, nonce: Nonce) {
         if nonce == self.last_round
             && let Some(round) = &mut self.round
@@ -59,6 +62,7 @@ impl Reads {
     }
 
     /// `from` acknowledged the write `lsn`: evidence only if it was allocated after the round began.
+    #[inline]
     pub fn acknowledge(&mut self, from: SegmentId, lsn: Lsn) {
         if let Some(round) = &mut self.round
             && lsn >= round.first_lsn
@@ -68,6 +72,7 @@ impl Reads {
     }
 
     /// The reads that may be answered at this VDL, oldest first, and the next round to broadcast, if one begins.
+    #[inline]
     pub fn settle(&mut self, rules: &Rules, vdl: Lsn, next: Lsn) -> (Vec<Read>, Option<Nonce>) {
         if self.round.as_ref().is_some_and(|round| rules.confirms_read(round.confirmed)) {
             self.round = None;
@@ -86,27 +91,32 @@ impl Reads {
 
     /// The round in flight.
     #[must_use]
+    #[inline]
     pub fn in_flight(&self) -> Option<Nonce> {
         self.round.as_ref().map(|_| self.last_round)
     }
 
     /// Whether any round has begun, in flight or not.
     #[must_use]
+    #[inline]
     pub fn has_begun(&self) -> bool {
         self.last_round != Nonce::default()
     }
 
     #[must_use]
+    #[inline]
     pub fn has_confirmed(&self, segment: SegmentId) -> bool {
         self.round.as_ref().is_some_and(|round| round.confirmed.contains(segment))
     }
 
     #[must_use]
+    #[inline]
     pub fn waiting(&self) -> &[Read] {
         &self.waiting
     }
 
     #[must_use]
+    #[inline]
     pub fn permuted(&self, sources: &[usize]) -> Self {
         let permute = |round: &Round| Round { confirmed: round.confirmed.permuted(sources), ..round.clone() };
         Reads { last_round: self.last_round, round: self.round.as_ref().map(permute), waiting: self.waiting.clone() }

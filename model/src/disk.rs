@@ -88,6 +88,11 @@ impl<L: LogSet> Disk<L> {
         Disk(Image::created())
     }
 
+    /// The disk that was packed.
+    pub(crate) fn unpacked(image: Image<L>) -> Self {
+        Disk(image)
+    }
+
     /// The disk that a log of synced entries describes.
     #[must_use]
     pub fn replayed<'a>(entries: impl IntoIterator<Item = &'a Entry<L>>) -> Self

@@ -128,6 +128,11 @@ impl<L: LogSet, const N: usize> Instance<L, N> {
         Instance { ve, phase: Phase::Reading(Reading::begin()) }
     }
 
+    /// The instance that was packed.
+    pub(crate) fn unpacked(ve: Epoch, phase: Phase<L, N>) -> Self {
+        Instance { ve, phase }
+    }
+
     /// The event in which a segment's reply reaches an instance.
     #[must_use]
     pub fn event_of(from: SegmentId, reply: Reply<L>) -> Event<L> {

@@ -42,6 +42,7 @@ pub mod logset;
 pub mod membership;
 pub mod metadata;
 pub mod mutants;
+pub mod pack;
 pub mod profiles;
 pub mod properties;
 pub mod quorum;

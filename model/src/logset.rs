@@ -20,12 +20,14 @@ pub struct Range {
 
 impl Range {
     #[must_use]
+    #[inline]
     pub fn contains(&self, lsn: Lsn) -> bool {
         self.lo <= lsn && lsn <= self.hi
     }
 }
 
 impl Debug for Range {
+    #[inline]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "⟨{} {}..{}⟩", self.ve, self.lo, self.hi)
     }
@@ -42,11 +44,13 @@ pub trait RangeList: Value + Default {
     /// Adds a range; one already there is not added again.
     fn add(&mut self, range: Range);
 
+    #[inline]
     fn annuls(&self, lsn: Lsn) -> bool {
         self.iter().any(|range| range.contains(lsn))
     }
 
     /// The end of the annulled stretch that contains `lsn`; none if `lsn` is not annulled.
+    #[inline]
     fn annulled_until(&self, lsn: Lsn) -> Option<Lsn> {
         let mut end = None;
         let mut at = lsn;
@@ -58,11 +62,13 @@ pub trait RangeList: Value + Default {
     }
 
     /// The highest LSN that any range annuls; 0 without ranges.
+    #[inline]
     fn highest(&self) -> Lsn {
         self.iter().map(|range| range.hi).max().unwrap_or_default()
     }
 
     #[must_use]
+    #[inline]
     fn union(&self, other: &Self) -> Self {
         let mut both = self.clone();
         other.iter().for_each(|range| both.add(range));
@@ -86,15 +92,18 @@ pub trait LogSet: Value + Default {
     /// Maximal runs of members `(first, last)`, ascending.
     fn runs(&self) -> impl Iterator<Item = (Lsn, Lsn)> + '_;
 
+    #[inline]
     fn insert(&mut self, lsn: Lsn) {
         self.insert_range(lsn, lsn);
     }
 
+    #[inline]
     fn is_empty(&self) -> bool {
         self.last() == Lsn::ZERO
     }
 
     /// Removes what `ranges` annul.
+    #[inline]
     fn annul(&mut self, ranges: &Self::Ranges) {
         for range in ranges.iter() {
             self.remove_range(range.lo, range.hi);
@@ -103,6 +112,7 @@ pub trait LogSet: Value + Default {
 
     /// SCL: the greatest member up to which the chain has no gap, where an LSN that `ranges` annul is no gap (S18 §2.3,
     /// inclusive: C10). 0 if the chain does not begin.
+    #[inline]
     fn scl(&self, ranges: &Self::Ranges) -> Lsn {
         let mut scl = Lsn::ZERO;
         let mut at = Lsn(1);
@@ -127,12 +137,13 @@ fn first_annulled_in<R: RangeList>(ranges: &R, lo: Lsn, hi: Lsn) -> Option<Lsn> 
 
 /// LSNs 1 to 32 as the bits of a word: for exploration.
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Bits(u32);
+pub struct Bits(pub(crate) u32);
 
 impl Bits {
     /// The greatest LSN that fits.
     pub const CAPACITY: u64 = 32;
 
+    #[inline]
     fn mask(lo: Lsn, hi: Lsn) -> u32 {
         if lo > hi || lo.0 > Self::CAPACITY {
             return 0;
@@ -145,19 +156,25 @@ impl Bits {
 impl LogSet for Bits {
     type Ranges = FewRanges;
 
+    #[inline]
     fn insert_range(&mut self, lo: Lsn, hi: Lsn) {
         assert!(lo > hi || hi.0 <= Self::CAPACITY, "{hi} does not fit the explored bitset of {} LSNs", Self::CAPACITY);
         self.0 |= Self::mask(lo, hi);
     }
 
+    #[inline]
     fn remove_range(&mut self, lo: Lsn, hi: Lsn) {
         self.0 &= !Self::mask(lo, hi);
     }
 
+    #[inline]
     fn contains(&self, lsn: Lsn) -> bool {
-        self.0 & Self::mask(lsn, lsn) != 0
+        // LSN 0 becomes a bit far above the capacity.
+        let bit = lsn.0.wrapping_sub(1);
+        bit < Self::CAPACITY && self.0 >> bit & 1 == 1
     }
 
+    #[inline]
     fn run_end(&self, lsn: Lsn) -> Option<Lsn> {
         if !self.contains(lsn) {
             return None;
@@ -166,10 +183,12 @@ impl LogSet for Bits {
         Some(Lsn(lsn.0 - 1 + u64::from(run)))
     }
 
+    #[inline]
     fn last(&self) -> Lsn {
         Lsn(u64::from(u32::BITS - self.0.leading_zeros()))
     }
 
+    #[inline]
     fn runs(&self) -> impl Iterator<Item = (Lsn, Lsn)> + '_ {
         let mut left = *self;
         std::iter::from_fn(move || {
@@ -185,6 +204,7 @@ impl LogSet for Bits {
 }
 
 impl Debug for Bits {
+    #[inline]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt_runs(self.runs(), f)
     }
@@ -200,18 +220,21 @@ impl FewRanges {
     /// A free place; sorts behind every range.
     const FREE: u32 = u32::MAX;
 
+    #[inline]
     fn len(&self) -> usize {
         self.0.iter().filter(|&&word| word != Self::FREE).count()
     }
 }
 
 impl Default for FewRanges {
+    #[inline]
     fn default() -> Self {
         FewRanges([Self::FREE; Self::CAPACITY])
     }
 }
 
 impl RangeList for FewRanges {
+    #[inline]
     fn iter(&self) -> impl Iterator<Item = Range> + '_ {
         let byte = |word: u32, place: u32| word >> (8 * place) & 0xff;
         self.0.iter().take_while(|&&word| word != Self::FREE).map(move |&word| Range {
@@ -221,6 +244,7 @@ impl RangeList for FewRanges {
         })
     }
 
+    #[inline]
     fn add(&mut self, range: Range) {
         let narrow =
             |number: u64| u32::from(u8::try_from(number).expect("explored numbers are small: the bounds keep them so"));
@@ -240,6 +264,7 @@ impl RangeList for FewRanges {
 }
 
 impl Debug for FewRanges {
+    #[inline]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.iter()).finish()
     }

@@ -32,6 +32,7 @@ pub struct Conflict(pub Metadata);
 
 impl Metadata {
     #[must_use]
+    #[inline]
     pub fn of_a_new_volume() -> Self {
         Metadata { volume_epoch: Epoch::FIRST, membership_epoch: 1, geometry_epoch: 1 }
     }
@@ -40,6 +41,7 @@ impl Metadata {
     ///
     /// # Errors
     /// [`Conflict`] if the record is not as the caller named it; nothing has changed then.
+    #[inline]
     pub fn apply(&mut self, rules: &Rules, change: Change) -> Result<Metadata, Conflict> {
         let (Change::TakeVolume { caller } | Change::Membership { caller, .. } | Change::Geometry { caller, .. }) =
             change;

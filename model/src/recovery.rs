@@ -14,9 +14,9 @@ use std::cmp::Ordering;
 /// R1: the answers heard so far, by segment.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Reading<L: LogSet, const N: usize> {
-    answers: [Option<Answer<L>>; N],
+    pub(crate) answers: [Option<Answer<L>>; N],
     /// Answers of which it no longer matters whose they were. Only exploration puts any here.
-    departed: Vec<Answer<L>>,
+    pub(crate) departed: Vec<Answer<L>>,
 }
 
 /// R2: where the volume's log ends and what the new epoch annuls.
@@ -37,12 +37,12 @@ pub struct Decision<L: LogSet> {
 /// R3 and after: which segments have applied the truncation, and what their acknowledgements count for.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Quorum<L: LogSet, const N: usize> {
-    joined: SegmentSet,
-    credit: [L; N],
+    pub(crate) joined: SegmentSet,
+    pub(crate) credit: [L; N],
     /// Credit of which it no longer matters whose it was, sorted. Only exploration puts any here.
-    departed: [L; N],
+    pub(crate) departed: [L; N],
     /// Copies ready for opening of which it no longer matters which they were.
-    departed_ready: u8,
+    pub(crate) departed_ready: u8,
 }
 
 impl<L: LogSet, const N: usize> Reading<L, N> {

@@ -130,6 +130,7 @@ pub struct DeliberateMistake(());
 impl Rules {
     /// The adopted protocol at 6/4/3 with the papers' allocation limit.
     #[must_use]
+    #[inline]
     pub const fn adopted() -> Rules {
         Rules {
             scheme: Scheme::AURORA,
@@ -156,6 +157,7 @@ impl Rules {
     }
 
     #[must_use]
+    #[inline]
     pub const fn with_lal(self, lal: u64) -> Rules {
         Rules { lal, ..self }
     }
@@ -165,6 +167,7 @@ impl Rules {
     /// Whether a segment serves a write, a page read or a confirmation of epoch `ve`: only where both of its durable
     /// epochs equal the request's (protocol §2, C16).
     #[must_use]
+    #[inline]
     pub fn admits<L: LogSet>(&self, ve: Epoch, image: &Image<L>) -> Admission {
         if ve < image.fenced {
             match self.stale {
@@ -187,12 +190,29 @@ impl Rules {
 
     /// Whether a request older than a durable fence is always refused, and never acknowledged.
     #[must_use]
+    #[inline]
     pub fn refuses_stale(&self) -> bool {
         self.stale == Stale::Refuse
     }
 
+    /// Whether a segment may reply while something that it appended waits for its sync.
+    #[must_use]
+    #[inline]
+    pub fn may_reply_before_sync(&self) -> bool {
+        let fences_in_time = self.fence != Fence::InMemory;
+        !(fences_in_time && self.future != Future::AdoptEpoch && self.acknowledge == Acknowledge::Synced)
+    }
+
+    /// Whether an acknowledgement counts for a prefix of the log.
+    #[must_use]
+    #[inline]
+    pub fn credits_prefixes(&self) -> bool {
+        self.credit == Credit::Scl
+    }
+
     /// How an answer to FENCE_READ of a newer epoch fences (R1): S18 §2.4 tells the steps in an unsafe order (C3).
     #[must_use]
+    #[inline]
     pub fn fencing(&self) -> Fencing {
         match self.fence {
             Fence::DurablyBeforeAnswer => Fencing::SyncThenAnswer,
@@ -203,18 +223,21 @@ impl Rules {
 
     /// A record may be acknowledged before it is synced: never (S14); the mutant M17 gets the proof it should not have.
     #[must_use]
+    #[inline]
     pub fn may_acknowledge_on_receipt(&self) -> Option<DeliberateMistake> {
         (self.acknowledge == Acknowledge::OnReceipt).then_some(DeliberateMistake(()))
     }
 
     /// A request that is dropped may be acknowledged: never (S11). M8.
     #[must_use]
+    #[inline]
     pub fn pretence(&self) -> DeliberateMistake {
         DeliberateMistake(())
     }
 
     /// The ranges of a segment after TRUNC: the new list replaces the old one (C15).
     #[must_use]
+    #[inline]
     pub fn installed_ranges<R: RangeList>(&self, old: &R, new: &R) -> R {
         match (self.install_list, self.gossip) {
             (_, Gossip::AnybodyForgetting) => R::default(),
@@ -226,6 +249,7 @@ impl Rules {
     /// Whether a segment takes a record that a peer with truncation epoch `sender` gossips: only between equal truncation
     /// epochs, filtered by the ranges (C11).
     #[must_use]
+    #[inline]
     pub fn takes_gossip<L: LogSet>(&self, sender: Epoch, lsn: Lsn, image: &Image<L>) -> bool {
         let same_history = self.gossip != Gossip::SameTruncation || sender == image.trunc_ve;
         same_history && !image.ranges.annuls(lsn)
@@ -233,12 +257,14 @@ impl Rules {
 
     /// Whether gossip of another truncation epoch is never taken.
     #[must_use]
+    #[inline]
     pub fn gossips_only_within_a_truncation(&self) -> bool {
         self.gossip == Gossip::SameTruncation
     }
 
     /// SCL: the end of the gap-free chain (S18 §2.3).
     #[must_use]
+    #[inline]
     pub fn scl<L: LogSet>(&self, held: &L, ranges: &L::Ranges) -> Lsn {
         match self.chain {
             Chain::ToFirstGap => held.scl(ranges),
@@ -248,6 +274,7 @@ impl Rules {
 
     /// Whether a segment that lost its disk takes part again under its old identity: not without the metadata service.
     #[must_use]
+    #[inline]
     pub fn rejoins_after_wipe(&self) -> bool {
         self.wiped == Wiped::Rejoins
     }
@@ -256,6 +283,7 @@ impl Rules {
 
     /// Copies that must have a record before it counts.
     #[must_use]
+    #[inline]
     pub fn write_quorum(&self) -> usize {
         self.scheme.write.into()
     }
@@ -263,6 +291,7 @@ impl Rules {
     /// The LSNs that an acknowledgement of `lsn` with this `scl` counts for (C4): the whole chain up to the SCL, because
     /// recovery takes the greatest SCL.
     #[must_use]
+    #[inline]
     pub fn credited(&self, lsn: Lsn, scl: Lsn) -> (Lsn, Lsn) {
         match self.credit {
             Credit::Scl => (Lsn(1), scl),
@@ -273,6 +302,7 @@ impl Rules {
     /// LSN `next` may be allocated: it is at most LAL above the VDL, or above the last truncation's end when the VDL has
     /// not passed it yet (C14).
     #[must_use]
+    #[inline]
     pub fn may_allocate(&self, next: Lsn, vdl: Lsn, range_end: Lsn) -> bool {
         self.limit == Limit::Ignored || next <= vdl.max(range_end).plus(self.lal)
     }

@@ -14,15 +14,15 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Segment<L: LogSet> {
     /// What its decisions read: the disk and everything appended since.
-    image: Image<L>,
-    disk: Disk<L>,
+    pub(crate) image: Image<L>,
+    pub(crate) disk: Disk<L>,
     /// Appended and not yet synced, oldest first.
-    unsynced: Vec<Entry<L>>,
-    standing: Standing,
+    pub(crate) unsynced: Vec<Entry<L>>,
+    pub(crate) standing: Standing,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-enum Standing {
+pub(crate) enum Standing {
     Member,
     /// Its disk was lost: it answers nothing until it is re-created as another incarnation.
     Wiped,

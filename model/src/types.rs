@@ -12,17 +12,20 @@ impl Lsn {
     pub const ZERO: Lsn = Lsn(0);
 
     #[must_use]
+    #[inline]
     pub fn next(self) -> Lsn {
         Lsn(self.0 + 1)
     }
 
     /// The LSN before this one; of 0 it is 0.
     #[must_use]
+    #[inline]
     pub fn previous(self) -> Lsn {
         Lsn(self.0.saturating_sub(1))
     }
 
     #[must_use]
+    #[inline]
     pub fn plus(self, records: u64) -> Lsn {
         Lsn(self.0 + records)
     }
@@ -37,6 +40,7 @@ impl Epoch {
     pub const FIRST: Epoch = Epoch(1);
 
     #[must_use]
+    #[inline]
     pub fn next(self) -> Epoch {
         Epoch(self.0 + 1)
     }
@@ -52,16 +56,19 @@ pub struct SegmentId(pub u8);
 
 impl SegmentId {
     #[must_use]
+    #[inline]
     pub fn index(self) -> usize {
         usize::from(self.0)
     }
 
+    #[inline]
     pub fn all(copies: usize) -> impl Iterator<Item = SegmentId> + Clone {
         (0..copies as u8).map(SegmentId)
     }
 
     /// The short stable name of this copy when `copies` are spread evenly over `zones`.
     #[must_use]
+    #[inline]
     pub fn name(self, copies: usize, zones: usize) -> String {
         let per_zone = copies.div_ceil(zones.max(1)).max(1);
         let zone = (b'a' + (self.index() / per_zone) as u8) as char;
@@ -76,36 +83,43 @@ pub struct SegmentSet(pub u32);
 impl SegmentSet {
     pub const EMPTY: SegmentSet = SegmentSet(0);
 
+    #[inline]
     pub fn insert(&mut self, segment: SegmentId) {
         self.0 |= 1 << segment.0;
     }
 
+    #[inline]
     pub fn remove(&mut self, segment: SegmentId) {
         self.0 &= !(1 << segment.0);
     }
 
     #[must_use]
+    #[inline]
     pub fn contains(self, segment: SegmentId) -> bool {
         self.0 >> segment.0 & 1 == 1
     }
 
     /// Its members among `copies`, ascending.
+    #[inline]
     pub fn iter(self, copies: usize) -> impl Iterator<Item = SegmentId> {
         SegmentId::all(copies).filter(move |&segment| self.contains(segment))
     }
 
     #[must_use]
+    #[inline]
     pub fn len(self) -> usize {
         self.0.count_ones() as usize
     }
 
     #[must_use]
+    #[inline]
     pub fn is_empty(self) -> bool {
         self.0 == 0
     }
 
     /// The set in which copy `to` is a member exactly if copy `sources[to]` is a member of this one.
     #[must_use]
+    #[inline]
     pub fn permuted(self, sources: &[usize]) -> SegmentSet {
         let bit = |(to, from): (usize, &usize)| (self.0 >> from & 1) << to;
         SegmentSet(sources.iter().enumerate().map(bit).sum())
@@ -113,6 +127,7 @@ impl SegmentSet {
 }
 
 impl FromIterator<SegmentId> for SegmentSet {
+    #[inline]
     fn from_iter<I: IntoIterator<Item = SegmentId>>(segments: I) -> Self {
         let mut set = SegmentSet::EMPTY;
         segments.into_iter().for_each(|s| set.insert(s));

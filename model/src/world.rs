@@ -65,7 +65,7 @@ pub struct Spent {
 /// Properties of two successive states that some step on the way here broke. In the adopted protocol it stays empty and so
 /// adds no states.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Breaches(u8);
+pub struct Breaches(pub(crate) u8);
 
 /// A property that speaks of a step rather than of a state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -176,27 +176,29 @@ impl<const N: usize> World<N> {
     /// Everything that names a segment, here and in every instance, is indexed by it; so a world is a multiset of columns
     /// beside what names none, and sorting the columns is an exact canonical form. Nothing modelled names a zone.
     #[must_use]
-    pub fn canonical(self) -> (Self, [usize; N]) {
+    pub fn canonical(mut self) -> (Self, [usize; N]) {
         let mut sources: [usize; N] = std::array::from_fn(|i| i);
         if (1..N).all(|i| self.compare_columns(i - 1, i) != Ordering::Greater) {
             return (self, sources);
         }
         sources.sort_by(|&a, &b| self.compare_columns(a, b));
-        (self.permuted(&sources), sources)
+        self.permute(&sources);
+        (self, sources)
     }
 
     /// The same state with the segments renamed: copy `to` was copy `sources[to]`.
     #[must_use]
     pub fn permuted(&self, sources: &[usize; N]) -> Self {
-        World {
-            segments: std::array::from_fn(|to| self.segments[sources[to]].clone()),
-            instances: self.instances.iter().map(|instance| instance.permuted(sources)).collect(),
-            ..self.clone_without_columns()
-        }
+        let mut permuted = self.clone();
+        permuted.permute(sources);
+        permuted
     }
 
-    fn clone_without_columns(&self) -> Self {
-        World { segments: std::array::from_fn(|_| Segment::created()), instances: Vec::new(), ..*self }
+    fn permute(&mut self, sources: &[usize; N]) {
+        self.segments = std::array::from_fn(|to| self.segments[sources[to]].clone());
+        for instance in &mut self.instances {
+            *instance = instance.permuted(sources);
+        }
     }
 
     fn compare_columns(&self, a: usize, b: usize) -> Ordering {

@@ -3,11 +3,13 @@
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write as _};
 use std::net::TcpListener;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Subcommand, ValueEnum};
 use serde::Serialize;
-use sextant::explore::{self, Counterexample, Death, Engine, Explored, Fate, Progress};
+use sextant::explore::packed::{Begin, Stop, Store};
+use sextant::explore::{self, Counterexample, Death, Engine, Explored, Fate, Plan, Progress};
 use sextant::verdict::{Exit, Verdict};
 use sextant_model::closed::Core;
 use sextant_model::mutants::{self, Mutant};
@@ -42,8 +44,24 @@ struct Check {
     profile: &'static Profile,
     #[arg(long, value_enum, default_value = "quick")]
     size: SizeName,
-    #[arg(long, value_enum, default_value = "bfs")]
+    /// `packed` is the fastest; `bfs` and `dfs` are stateright's, to compare with
+    #[arg(long, value_enum, default_value = "packed")]
     engine: EngineName,
+    /// Remember the states themselves instead of 64-bit fingerprints: no collision is possible (packed engine)
+    #[arg(long)]
+    exact: bool,
+    /// Go on after a violation and report the first of every property (packed engine)
+    #[arg(long)]
+    all: bool,
+    /// Use no more memory than this, as `8GiB` or `512MiB`: what does not fit goes to files (packed engine)
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    memory: Option<u64>,
+    /// Write a checkpoint into this folder after every level (packed engine)
+    #[arg(long, value_name = "DIR", conflicts_with = "resume")]
+    checkpoint: Option<PathBuf>,
+    /// Go on from the checkpoint in this folder, and keep it up (packed engine)
+    #[arg(long, value_name = "DIR")]
+    resume: Option<PathBuf>,
     /// Explore with this known mistake instead, its own bounds first
     #[arg(long, value_name = "ID", value_parser = mutant)]
     mutant: Option<&'static Mutant>,
@@ -79,6 +97,7 @@ enum SizeName {
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum EngineName {
+    Packed,
     Bfs,
     Dfs,
 }
@@ -87,6 +106,18 @@ enum EngineName {
 fn profile(name: &str) -> Result<&'static Profile, String> {
     let known = || profiles::PROFILES.iter().map(|p| p.name).collect::<Vec<_>>().join(", ");
     profiles::by_name(name).ok_or_else(|| format!("there is no profile {name}; there are: {}", known()))
+}
+
+/// A number of bytes: `8GiB`, `512MiB`.
+fn size(text: &str) -> Result<u64, String> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let shift = match &text[digits.len()..] {
+        "GiB" | "G" => 30,
+        "MiB" | "M" => 20,
+        unit => return Err(format!("{unit:?} is no unit of memory: write 8GiB or 512MiB")),
+    };
+    let number: u64 = digits.parse().map_err(|_| format!("{digits:?} is no whole number"))?;
+    number.checked_mul(1 << shift).filter(|&n| n > 0).ok_or_else(|| format!("{text} is no amount of memory"))
 }
 
 /// A mutant by its id.
@@ -148,6 +179,12 @@ struct Report<'a> {
     seconds: f64,
     states_per_second: f64,
     peak_rss_bytes: u64,
+    /// Why it ended before it had seen everything.
+    stopped: Option<&'a str>,
+    /// How often each kind of action was taken; empty where the engine does not count.
+    actions: BTreeMap<&'a str, u64>,
+    /// Pairs of states expected to share a fingerprint; null where the engine does not say.
+    expected_collisions: Option<f64>,
     counterexample: Option<&'a [String]>,
 }
 
@@ -158,18 +195,34 @@ impl Check {
             SizeName::Deep => Size::Deep,
         };
         let engine = match self.engine {
+            EngineName::Packed => Engine::Packed,
             EngineName::Bfs => Engine::Bfs,
             EngineName::Dfs => Engine::Dfs,
         };
-        let threads = self.threads.map_or_else(all_cores, usize::from);
+        let asks =
+            self.exact || self.all || self.memory.is_some() || self.checkpoint.is_some() || self.resume.is_some();
+        if engine != Engine::Packed && asks {
+            let only = "--exact, --all, --memory, --checkpoint and --resume";
+            output::error(&format!("{only} are for --engine packed, not {}", engine.name()));
+            return Ok(Exit::Unreadable);
+        }
+        let plan = Plan {
+            engine,
+            threads: self.threads.map_or_else(all_cores, usize::from),
+            store: if self.exact { Store::Exact } else { Store::Fingerprints },
+            stop: if self.all { Stop::AtEnd } else { Stop::AtFirst },
+            memory: self.memory,
+            checkpoint: None,
+        };
         let rules = self.mutant.map_or(Rules::adopted(), |m| m.rules);
         let mut results = Vec::new();
         for leg in self.legs(size) {
-            let explored = explored(&leg, rules, engine, threads)?;
+            let plan = Plan { checkpoint: self.checkpoint_of(&leg), ..plan.clone() };
+            let explored = explored(&leg, rules, &plan)?;
             if !self.json {
                 output::line(&leg_line(&leg, &explored))?;
             }
-            let found = explored.counterexample.is_some();
+            let found = explored.counterexample.is_some() || explored.stopped.is_some();
             results.push(explored);
             if found {
                 break;
@@ -182,6 +235,12 @@ impl Check {
             output::line(&self.text(&summary))?;
         }
         Ok(summary.verdict.into())
+    }
+
+    /// A folder a leg.
+    fn checkpoint_of(&self, leg: &Leg) -> Option<(PathBuf, Begin)> {
+        let fresh = self.checkpoint.as_ref().map(|folder| (folder.join(leg.name), Begin::Fresh));
+        fresh.or_else(|| Some((self.resume.as_ref()?.join(leg.name), Begin::Resume)))
     }
 
     /// A mutant's own bounds come first: the profile's may be too small to show it.
@@ -205,6 +264,9 @@ impl Check {
             seconds,
             states_per_second: summary.unique_states as f64 / seconds.max(1e-9),
             peak_rss_bytes: explore::peak_rss_bytes(),
+            stopped: summary.stopped,
+            actions: summary.actions.clone(),
+            expected_collisions: summary.expected_collisions,
             counterexample: summary.counterexample.map(|c| c.lines.as_slice()),
         };
         Ok(serde_json::to_string(&report)?)
@@ -216,6 +278,24 @@ impl Check {
             text.push_str(&counterexample_text(counterexample));
             let mutant = self.mutant.map(|m| format!(" --mutant {}", m.id)).unwrap_or_default();
             let _ = writeln!(text, "repeat: sextant model check {}{mutant}", self.profile.name);
+        }
+        for other in &summary.others {
+            text.push_str(&counterexample_text(other));
+        }
+        if let Some(reason) = summary.stopped {
+            let _ = writeln!(text, "stopped: {reason}");
+        }
+        let never: Vec<_> = summary.actions.iter().filter(|(_, count)| **count == 0).map(|(name, _)| *name).collect();
+        if !never.is_empty() && summary.counterexample.is_none() {
+            let _ = writeln!(text, "never taken within these bounds: {}", never.join(", "));
+        }
+        match summary.expected_collisions {
+            Some(0.0) => text.push_str("no two states can share a key: the counts are exact\n"),
+            Some(pairs) => {
+                let _ =
+                    writeln!(text, "expected pairs of states with one 64-bit fingerprint: {pairs:.1e} (--exact: none)");
+            }
+            None => {}
         }
         for name in &summary.vacuous {
             let _ = writeln!(text, "no state makes {name} say anything: it holds vacuously");
@@ -238,8 +318,12 @@ struct Summary<'a> {
     depth: usize,
     seconds: f64,
     counterexample: Option<&'a Counterexample>,
+    others: Vec<&'a Counterexample>,
     /// Properties that no leg gave anything to say.
     vacuous: Vec<&'static str>,
+    stopped: Option<&'a str>,
+    actions: BTreeMap<&'a str, u64>,
+    expected_collisions: Option<f64>,
 }
 
 impl<'a> Summary<'a> {
@@ -248,8 +332,14 @@ impl<'a> Summary<'a> {
         let in_all = |name: &&str| results.iter().all(|r| r.vacuous.contains(name));
         let vacuous: Vec<_> =
             results.first().map(|r| r.vacuous.iter().copied().filter(in_all).collect()).unwrap_or_default();
+        let stopped = results.iter().find_map(|r| r.stopped.as_deref());
+        let mut actions = BTreeMap::new();
+        for (name, count) in results.iter().flat_map(|r| &r.actions) {
+            *actions.entry(*name).or_default() += count;
+        }
         let verdict = match counterexample {
             Some(_) => Verdict::Invalid,
+            None if stopped.is_some() => Verdict::Unknown,
             None if results.is_empty() || !vacuous.is_empty() => Verdict::Unknown,
             None => Verdict::Valid,
         };
@@ -260,6 +350,10 @@ impl<'a> Summary<'a> {
             depth: results.iter().map(|r| r.depth).max().unwrap_or(0),
             seconds: results.iter().map(|r| r.elapsed.as_secs_f64()).sum(),
             counterexample,
+            others: results.iter().flat_map(|r| &r.others).collect(),
+            stopped,
+            actions,
+            expected_collisions: results.iter().map(|r| r.expected_collisions).sum(),
             vacuous: if counterexample.is_some() { Vec::new() } else { vacuous },
         }
     }
@@ -269,10 +363,10 @@ fn all_cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-fn explored(leg: &Leg, rules: Rules, engine: Engine, threads: usize) -> io::Result<Explored> {
+fn explored(leg: &Leg, rules: Rules, plan: &Plan) -> io::Result<Explored> {
     let model = Core::new(rules, leg.bounds);
     let mut shown = Shown::new(leg.name);
-    explore::explore(&model, engine, threads, &mut |progress| shown.show(progress)).map_err(io::Error::other)
+    explore::explore(&model, plan, &mut |progress| shown.show(progress)).map_err(io::Error::other)
 }
 
 /// The progress of a search on a terminal: one line, refreshed twice a second, gone when the search is over.
@@ -294,17 +388,29 @@ impl Shown {
         }
         self.last = at.elapsed;
         let rate = at.unique_states as f64 / at.elapsed.as_secs_f64() / 1000.0;
-        let mut err = io::stderr().lock();
-        // Where standard error fails there is nobody to show progress to.
-        let _ = write!(
-            err,
-            "\r\x1b[2K{}: {} states, {} transitions, depth {}, {rate:.0} k states/s, {:.0} s",
+        let mut line = format!(
+            "{}: {} states, {} transitions, depth {}, {rate:.0} k states/s, {:.0} s",
             self.name,
             at.unique_states,
             at.generated_states,
             at.depth,
             at.elapsed.as_secs_f64()
         );
+        if let Some(packed) = at.packed {
+            let _ = write!(line, ", frontier {}, {} MiB", packed.frontier, packed.memory_bytes >> 20);
+            if packed.disk_bytes > 0 {
+                let _ = write!(line, " and {} MiB on disk", packed.disk_bytes >> 20);
+            }
+            if packed.expected_collisions > 0.0 {
+                let _ = write!(line, ", {:.0e} collisions expected", packed.expected_collisions);
+            }
+            if let Some(remaining) = packed.remaining {
+                let _ = write!(line, ", about {:.0} s left", remaining.as_secs_f64());
+            }
+        }
+        let mut err = io::stderr().lock();
+        // Where standard error fails there is nobody to show progress to.
+        let _ = write!(err, "\r\x1b[2K{line}");
         let _ = err.flush();
     }
 }
@@ -318,8 +424,12 @@ impl Drop for Shown {
 }
 
 fn leg_line(leg: &Leg, explored: &Explored) -> String {
-    let verdict = if explored.counterexample.is_some() { "violated" } else { "holds" };
-    let changed = if explored.counterexample.is_none() && leg.states != 0 && leg.states != explored.unique_states {
+    let verdict = match (&explored.counterexample, &explored.stopped) {
+        (Some(_), _) => "violated",
+        (None, Some(_)) => "stopped",
+        (None, None) => "holds",
+    };
+    let changed = if verdict == "holds" && leg.states != 0 && leg.states != explored.unique_states {
         format!("  (pinned at {}: the count changed)", leg.states)
     } else {
         String::new()

@@ -1,26 +1,35 @@
-//! Exhaustive exploration of a closed world with stateright's engines.
+//! Exhaustive exploration of a closed world, with the `packed` engine or with stateright's.
 //!
 //! Stateright 0.31 returns a shortest counterexample only with one thread and one property, and does not stop at the
-//! first violation unless told to. So a violation found by a full run is looked for again that way, and what is shown is
-//! the shortest trace, told in the names of the first state and replayed on the unreduced world.
+//! first violation unless told to. So a violation found by one of its full runs is looked for again by the packed engine,
+//! whose traces are shortest. What is shown is told in the names of the first state and replayed on the unreduced world.
 
+mod closed;
 mod mutants;
+pub mod packed;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use sextant_model::action::Action;
 use sextant_model::closed::{Closed, Core};
 use stateright::{Checker, HasDiscoveries, Model};
 
+use packed::{Begin, Broken, Checkpoint, End, Options, Stop, Store};
+
+pub use closed::LABELS;
 pub use mutants::{Death, Fate, judge as judge_mutant};
+pub use packed::Failure;
 
 /// Which search.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Engine {
-    /// Breadth-first.
+    /// Breadth-first over packed states: see [`packed`].
+    Packed,
+    /// Stateright's breadth-first search.
     Bfs,
-    /// Depth-first: less memory; its counterexamples are looked for again breadth-first.
+    /// Stateright's depth-first search.
     Dfs,
 }
 
@@ -28,9 +37,31 @@ impl Engine {
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
+            Engine::Packed => "packed",
             Engine::Bfs => "bfs",
             Engine::Dfs => "dfs",
         }
+    }
+}
+
+/// How to search. All but the first two are for the packed engine alone.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    pub engine: Engine,
+    pub threads: usize,
+    pub store: Store,
+    pub stop: Stop,
+    /// Bytes of memory that the process may use.
+    pub memory: Option<u64>,
+    /// A folder for the checkpoint, and whether to go on from the one that is there.
+    pub checkpoint: Option<(PathBuf, Begin)>,
+}
+
+impl Plan {
+    /// Fingerprints; ends at the first violation.
+    #[must_use]
+    pub fn new(engine: Engine, threads: usize) -> Self {
+        Plan { engine, threads, store: Store::Fingerprints, stop: Stop::AtFirst, memory: None, checkpoint: None }
     }
 }
 
@@ -41,6 +72,8 @@ pub struct Progress {
     pub generated_states: usize,
     pub depth: usize,
     pub elapsed: Duration,
+    /// What only the packed engine knows.
+    pub packed: Option<packed::Progress>,
 }
 
 /// What a search found.
@@ -50,12 +83,21 @@ pub struct Explored {
     pub unique_states: usize,
     /// Transitions taken, the first state included.
     pub generated_states: usize,
-    /// Actions on the longest path that the search took to a state; exact with one thread of breadth-first search.
+    /// Actions on the longest shortest path to a state; with stateright's engines on the longest path that the search took,
+    /// which is the same with one thread of breadth-first search.
     pub depth: usize,
     pub elapsed: Duration,
     pub counterexample: Option<Counterexample>,
+    /// With [`Stop::AtEnd`] the first violation of every other property.
+    pub others: Vec<Counterexample>,
     /// Properties, by name, in whose favour no state spoke: they held vacuously.
     pub vacuous: Vec<&'static str>,
+    /// Why the search ended before it had seen everything, if it did.
+    pub stopped: Option<String>,
+    /// How often each kind of action was taken; empty where the engine does not count them.
+    pub actions: Vec<(&'static str, u64)>,
+    /// Pairs of states expected to share a fingerprint, one of which was not explored; none where that cannot be said.
+    pub expected_collisions: Option<f64>,
 }
 
 /// A shortest way to a violation.
@@ -74,50 +116,101 @@ pub struct Counterexample {
     pub lines: Vec<String>,
 }
 
-/// Why a search proves nothing: a failure of the explorer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failure(pub String);
-
-impl std::fmt::Display for Failure {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for Failure {}
-
-/// Explores `model` to its end or to its first violation.
+/// Explores `model` as planned.
 ///
 /// # Errors
-/// If the model panics, or a counterexample does not replay on the unreduced world.
-pub fn explore(
-    model: &Core,
-    engine: Engine,
-    threads: usize,
-    progress: &mut dyn FnMut(Progress),
-) -> Result<Explored, Failure> {
-    let began = Instant::now();
-    let full = search(model.clone(), engine, threads, began, progress)?;
-    let violated = full.violated.iter().min_by_key(|(_, trace)| trace.len()).map(|(id, _)| *id);
-    let counterexample = violated.map(|id| shortest(model, id)).transpose()?.flatten();
-    Ok(Explored {
-        unique_states: full.unique_states,
-        generated_states: full.generated_states,
-        depth: full.depth,
-        elapsed: began.elapsed(),
-        counterexample,
-        vacuous: full.vacuous,
-    })
+/// If the model panics under one of stateright's engines, a counterexample does not replay on the unreduced world, or the
+/// packed engine fails.
+pub fn explore(model: &Core, plan: &Plan, progress: &mut dyn FnMut(Progress)) -> Result<Explored, Failure> {
+    match plan.engine {
+        Engine::Packed => explore_packed(model, plan, progress),
+        Engine::Bfs | Engine::Dfs => explore_stateright(model, plan, progress),
+    }
 }
 
 /// The shortest counterexample to one property; none if it holds.
 ///
 /// # Errors
 /// As [`explore`].
-pub fn shortest(model: &Core, property: &str) -> Result<Option<Counterexample>, Failure> {
-    let alone = model.clone().only(property);
-    let found = search(alone.clone(), Engine::Bfs, 1, Instant::now(), &mut |_| {})?;
-    found.violated.into_iter().next().map(|(_, trace)| explain(&alone, &trace)).transpose()
+pub fn shortest(model: &Core, property: &str, threads: usize) -> Result<Option<Counterexample>, Failure> {
+    let plan = Plan::new(Engine::Packed, threads);
+    Ok(explore_packed(&model.clone().only(property), &plan, &mut |_| {})?.counterexample)
+}
+
+fn explore_packed(model: &Core, plan: &Plan, progress: &mut dyn FnMut(Progress)) -> Result<Explored, Failure> {
+    let options = Options {
+        threads: plan.threads,
+        store: plan.store,
+        stop: plan.stop,
+        labels: Some(LABELS),
+        memory: plan.memory,
+        checkpoint: plan.checkpoint.clone().map(|(folder, begin)| Checkpoint {
+            folder,
+            identity: identity(model),
+            begin,
+        }),
+        ..Options::default()
+    };
+    let outcome = packed::explore(model, &options, &mut |at| {
+        progress(Progress {
+            unique_states: at.unique_states as usize,
+            generated_states: at.generated_states as usize,
+            depth: at.depth,
+            elapsed: at.elapsed,
+            packed: Some(at),
+        });
+    })?;
+    let mut counterexamples = Vec::new();
+    for violation in outcome.violations {
+        let reduced: Vec<Action> = violation.trace.steps.iter().map(|(action, _)| *action).collect();
+        counterexamples.push(match violation.broken {
+            Broken::Always(property) => explain(&model.clone().only(property), &reduced)?,
+            Broken::Panic(message) => explain_panic(model, &reduced, message)?,
+            Broken::Deadlock => return Err(Failure("a state without successor was reported, unasked".into())),
+        });
+    }
+    counterexamples.sort_by_key(|c| c.trace.len());
+    let mut counterexamples = counterexamples.into_iter();
+    Ok(Explored {
+        unique_states: outcome.unique_states as usize,
+        generated_states: outcome.generated_states as usize,
+        depth: outcome.depth,
+        elapsed: outcome.elapsed,
+        counterexample: counterexamples.next(),
+        others: counterexamples.collect(),
+        vacuous: outcome.unwitnessed,
+        stopped: match outcome.end {
+            End::Stopped(reason) => Some(reason),
+            End::Complete | End::Violated => None,
+        },
+        actions: outcome.actions,
+        expected_collisions: Some(outcome.expected_collisions),
+    })
+}
+
+/// What is explored, for a checkpoint: another rule book, other bounds or another version make other states.
+fn identity(model: &Core) -> String {
+    let judged: Vec<_> = model.judged().iter().map(|p| p.id).collect();
+    format!("{} {:?} {:?} {}", env!("CARGO_PKG_VERSION"), model.rules(), model.bounds(), judged.join(" "))
+}
+
+fn explore_stateright(model: &Core, plan: &Plan, progress: &mut dyn FnMut(Progress)) -> Result<Explored, Failure> {
+    let began = Instant::now();
+    let full = search(model.clone(), plan.engine, plan.threads, began, progress)?;
+    let violated = full.violated.iter().min_by_key(|(_, trace)| trace.len()).map(|(id, _)| *id);
+    let counterexample = violated.map(|id| shortest(model, id, plan.threads)).transpose()?.flatten();
+    Ok(Explored {
+        unique_states: full.unique_states,
+        generated_states: full.generated_states,
+        depth: full.depth,
+        elapsed: began.elapsed(),
+        counterexample,
+        others: Vec::new(),
+        vacuous: full.vacuous,
+        stopped: None,
+        actions: Vec::new(),
+        expected_collisions: None,
+    })
 }
 
 struct Raw {
@@ -139,6 +232,7 @@ fn search(
     let searched = catch_unwind(AssertUnwindSafe(|| match engine {
         Engine::Bfs => finish(builder.spawn_bfs(), began, progress),
         Engine::Dfs => finish(builder.spawn_dfs(), began, progress),
+        Engine::Packed => panic!("stateright has no packed engine"),
     }));
     searched.map_err(|_| Failure("the model panicked while it was explored; its message is above".into()))
 }
@@ -151,6 +245,7 @@ fn finish(mut checker: impl Checker<Core>, began: Instant, progress: &mut dyn Fn
             generated_states: checker.state_count(),
             depth: checker.max_depth(),
             elapsed: began.elapsed(),
+            packed: None,
         });
         std::thread::sleep(Duration::from_millis(if began.elapsed().as_millis() < 200 { 2 } else { 50 }));
     }
@@ -171,6 +266,19 @@ fn finish(mut checker: impl Checker<Core>, began: Instant, progress: &mut dyn Fn
         violated,
         vacuous,
     }
+}
+
+/// The way to a state in which the model panics, which no property describes.
+fn explain_panic<const N: usize>(
+    model: &Closed<N>,
+    reduced: &[Action],
+    message: String,
+) -> Result<Counterexample, Failure> {
+    let failed = |e: sextant_model::closed::NotReplayable| Failure(format!("the way to a panic does not replay: {e}"));
+    let trace = model.concrete(reduced).map_err(failed)?;
+    let lines = model.tell(&trace).map_err(failed)?;
+    let (name, formula) = ("Panic", "no step panics");
+    Ok(Counterexample { property: "panic", name, formula, section: "model", fact: message, trace, lines })
 }
 
 /// Tells a trace of the reduced model in real names and checks that it ends where it should.

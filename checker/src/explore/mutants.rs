@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use sextant_model::closed::Core;
 use sextant_model::mutants::Mutant;
 
-use super::{Counterexample, Engine, Explored, Failure, explore, shortest};
+use super::{Counterexample, Engine, Explored, Failure, Plan, explore, shortest};
 
 /// What became of a mutant.
 #[derive(Clone, Debug)]
@@ -35,23 +35,23 @@ pub fn judge(mutant: &Mutant, threads: usize) -> Result<Fate, Failure> {
     let model = Core::new(mutant.rules, mutant.bounds);
     let death = match mutant.equivalent {
         Some(_) => whole(&model, threads)?,
-        None => named(&model, mutant)?,
+        None => named(&model, mutant, threads)?,
     };
     Ok(Fate { death, elapsed: began.elapsed() })
 }
 
 fn whole(model: &Core, threads: usize) -> Result<Death, Failure> {
-    let explored = explore(model, Engine::Bfs, threads, &mut |_| {})?;
+    let explored = explore(model, &Plan::new(Engine::Packed, threads), &mut |_| {})?;
     Ok(match &explored.counterexample {
         None => Death::Equivalent(Box::new(explored)),
         Some(c) => Death::Survived { reason: format!("said to be equivalent, but breaks {}: {}", c.property, c.fact) },
     })
 }
 
-fn named(model: &Core, mutant: &Mutant) -> Result<Death, Failure> {
+fn named(model: &Core, mutant: &Mutant, threads: usize) -> Result<Death, Failure> {
     let mut caught = BTreeMap::new();
     for property in mutant.breaks {
-        match shortest(model, property)? {
+        match shortest(model, property, threads)? {
             Some(counterexample) => caught.insert(*property, counterexample),
             None => return Ok(Death::Survived { reason: format!("{property} holds at {}", mutant.bounds) }),
         };

@@ -12,7 +12,7 @@ use sextant_model::mutants::Mutant;
 use sextant_model::profiles::{Leg, Profile, Size};
 use sextant_model::rules::Rules;
 
-use crate::explore::{self, Death, Engine};
+use crate::explore::{self, Death, Engine, Plan};
 use crate::harness::{self, Config as RunConfig, HarnessError, Progress};
 use crate::linearizability::{CasRegister, Finding, Limits, check, verify};
 use crate::verdict::{Exit, Verdict};
@@ -66,11 +66,13 @@ pub fn explore_leg(
     let mut vacuous = Vec::new();
     let row = row("model", format!("{} {} {}", profile.name, size.name(), leg.name), || {
         let model = Core::new(Rules::adopted(), leg.bounds);
-        let explored = explore::explore(&model, Engine::Bfs, all_cores(), progress).map_err(|f| f.to_string())?;
+        let plan = Plan::new(Engine::Packed, all_cores());
+        let explored = explore::explore(&model, &plan, progress).map_err(|f| f.to_string())?;
         let found = explored.unique_states;
         vacuous = explored.vacuous;
         Ok(match explored.counterexample {
             Some(c) => (Exit::Invalid, format!("{} violated in {} actions: {}", c.property, c.trace.len(), c.fact)),
+            None if explored.stopped.is_some() => (Exit::Unknown, explored.stopped.unwrap_or_default()),
             None if found != states => {
                 (Exit::Invalid, format!("{found} states, pinned at {states}: the count changed"))
             }

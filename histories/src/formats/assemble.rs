@@ -157,6 +157,9 @@ pub(super) fn assemble(
         Independent::No => false,
         Independent::Auto => all_tuples(&events),
     };
+    if independent && rules.independent == Independent::Auto {
+        notes.more.push("every value is a pair, so each was taken as [key value]".into());
+    }
     if independent {
         split_tuples(&mut events)?;
     }

@@ -35,7 +35,7 @@ pub(super) fn detect(sample: &[u8], whole: bool) -> Result<Format, String> {
         '{' if json_follows(&start[1..]) => Ok(object(start)),
         '[' => {
             let inside = start[1..].trim_start();
-            let object = inside.strip_prefix('{').is_some_and(|inside| json_follows(inside));
+            let object = inside.strip_prefix('{').is_some_and(json_follows);
             // Of no elements, which both languages write alike.
             let empty = inside.trim_end() == "]";
             if object || empty { Ok(Format::Json) } else { edn_or(start) }

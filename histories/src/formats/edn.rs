@@ -8,7 +8,7 @@
 
 use std::io::Read;
 
-use super::form::{DEEPEST, Form, Node};
+use super::form::{DEEPEST, Form, Node, Text, text_of};
 use super::source::{At, Bad, Source};
 use crate::error::Fault;
 
@@ -166,16 +166,23 @@ impl<R: Read> Parser<R> {
     }
 
     fn map(&mut self, depth: usize, at: At) -> Result<Node, Bad> {
-        let forms = self.forms(b'}', depth)?;
-        if forms.len() % 2 == 1 {
-            return Err(Bad { at, fault: Fault::NotEdn("a map has a key without a value".into()) });
+        let mut entries = Vec::with_capacity(8);
+        loop {
+            let key = match self.item(depth + 1)? {
+                Item::Form(form) => form,
+                Item::Close(b'}', _) => return Ok(Node::Map(entries)),
+                Item::Close(bracket, at) => return Err(unmatched(bracket, at)),
+                Item::End(at) => return Err(Bad { at, fault: Fault::Truncated("a bracket is not closed") }),
+            };
+            match self.item(depth + 1)? {
+                Item::Form(value) => entries.push((key, value)),
+                Item::Close(b'}', _) => {
+                    return Err(Bad { at, fault: Fault::NotEdn("a map has a key without a value".into()) });
+                }
+                Item::Close(bracket, at) => return Err(unmatched(bracket, at)),
+                Item::End(at) => return Err(Bad { at, fault: Fault::Truncated("a bracket is not closed") }),
+            }
         }
-        let mut entries = Vec::with_capacity(forms.len() / 2);
-        let mut forms = forms.into_iter();
-        while let (Some(key), Some(value)) = (forms.next(), forms.next()) {
-            entries.push((key, value));
-        }
-        Ok(Node::Map(entries))
     }
 
     /// What `#` begins; none if it took something out.
@@ -226,18 +233,19 @@ impl<R: Read> Parser<R> {
         }
     }
 
-    fn string(&mut self, at: At) -> Result<String, Bad> {
-        let mut bytes = Vec::new();
+    fn string(&mut self, at: At) -> Result<Text, Bad> {
+        self.token.clear();
         loop {
+            self.source.take_while(&mut self.token, |byte| byte != b'"' && byte != b'\\')?;
             let here = self.source.at();
             match self.source.next()? {
                 None => return Err(Bad { at, fault: Fault::Truncated("a string is not closed") }),
-                Some(b'"') => return text(bytes, at),
+                Some(b'"') => return text(&self.token, at),
                 Some(b'\\') => {
                     let character = self.escape(here)?;
-                    bytes.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+                    self.token.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
                 }
-                Some(byte) => bytes.push(byte),
+                Some(byte) => self.token.push(byte),
             }
         }
     }
@@ -265,10 +273,9 @@ impl<R: Read> Parser<R> {
             return Err(Bad { at, fault: Fault::Truncated("a character is missing") });
         };
         self.read_token()?;
-        let mut bytes = vec![first];
-        bytes.append(&mut self.token);
-        let name = text(bytes, at)?;
-        Ok(Node::Str(match name.as_str() {
+        self.token.insert(0, first);
+        let name = text(&self.token, at)?;
+        Ok(Node::Str(match &*name {
             "newline" => "\n".into(),
             "space" => " ".into(),
             "tab" => "\t".into(),
@@ -292,7 +299,7 @@ impl<R: Read> Parser<R> {
             "false" => Node::Bool(false),
             _ => match token.strip_prefix(':') {
                 Some("") => return Err(Bad { at, fault: Fault::NotEdn("a keyword has no name".into()) }),
-                Some(name) => Node::Keyword(name.to_owned()),
+                Some(name) => Node::Keyword(text_of(name)),
                 None => number(token, at)?.unwrap_or_else(|| Node::Symbol(token.to_owned())),
             },
         })
@@ -300,18 +307,9 @@ impl<R: Read> Parser<R> {
 
     fn read_token(&mut self) -> Result<(), Bad> {
         self.token.clear();
-        while let Some(byte) = self.source.peek()? {
-            let ends = matches!(
-                byte,
-                b' ' | b'\t' | b'\n' | b'\r' | b',' | 0x0c | b';' | b'"' | b'(' | b')' | b'[' | b']' | b'{' | b'}'
-            );
-            if ends {
-                break;
-            }
-            self.token.push(byte);
-            self.source.skip();
-        }
-        Ok(())
+        self.source.take_while(&mut self.token, |byte| {
+            !matches!(byte, b' ' | b'\t' | b'\r' | b',' | 0x0c | b';' | b'"' | b'(' | b')' | b'[' | b']' | b'{' | b'}')
+        })
     }
 }
 
@@ -366,8 +364,8 @@ fn four_digits<R: Read>(source: &mut Source<R>, at: At) -> Result<u32, Bad> {
     Ok(value)
 }
 
-pub(super) fn text(bytes: Vec<u8>, at: At) -> Result<String, Bad> {
-    String::from_utf8(bytes).map_err(|_| Bad { at, fault: Fault::NotUtf8 })
+pub(super) fn text(bytes: &[u8], at: At) -> Result<Text, Bad> {
+    std::str::from_utf8(bytes).map(text_of).map_err(|_| Bad { at, fault: Fault::NotUtf8 })
 }
 
 fn closing(bracket: u8) -> u8 {

@@ -19,6 +19,7 @@
 //! in its place, that integer.
 
 use std::fs::{self, File};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -52,7 +53,8 @@ pub(super) fn read(path: &Path, salvage: bool) -> Result<Report, Error> {
     }
     let mut records = Vec::new();
     for (number, file) in files.iter().enumerate() {
-        read_client(file, number, salvage, &mut records, &mut warnings)?;
+        let opened = File::open(file).map_err(|error| Error::new(file, Fault::Io(error)))?;
+        read_client(file, opened, number, salvage, &mut records, &mut warnings)?;
     }
     if path.is_dir() {
         let watches = files.iter().filter(|file| file.with_file_name("watch.json").exists()).count();
@@ -61,6 +63,14 @@ pub(super) fn read(path: &Path, salvage: bool) -> Result<Report, Error> {
         }
     }
     let history = merge(&records, &files)?;
+    Ok(Report { history, warnings })
+}
+
+/// Reads the operations of one client from memory.
+pub(super) fn read_bytes(name: &Path, bytes: &[u8], salvage: bool) -> Result<Report, Error> {
+    let (mut records, mut warnings) = (Vec::new(), Vec::new());
+    read_client(name, bytes, 0, salvage, &mut records, &mut warnings)?;
+    let history = merge(&records, &[name.to_owned()])?;
     Ok(Report { history, warnings })
 }
 
@@ -90,15 +100,15 @@ struct Record {
     line: u32,
 }
 
-fn read_client(
+fn read_client<R: Read>(
     file: &Path,
+    reader: R,
     number: usize,
     salvage: bool,
     records: &mut Vec<Record>,
     warnings: &mut Vec<String>,
 ) -> Result<(), Error> {
-    let opened = File::open(file).map_err(|error| Error::new(file, Fault::Io(error)))?;
-    let mut lines = Lines::new(opened);
+    let mut lines = Lines::new(reader);
     while let Some((text, line, ended)) = lines.next().map_err(|bad| bad.in_file(file))? {
         if text.trim().is_empty() {
             continue;

@@ -1,5 +1,7 @@
 //! What EDN and JSON have in common: a piece of data, and where it stands.
 
+use std::borrow::Cow;
+
 use super::source::{At, Bad};
 use crate::value::{Key, Value};
 
@@ -13,6 +15,9 @@ pub(super) struct Form {
     pub(super) node: Node,
 }
 
+/// The words that operation maps are made of need not be allocated a million times.
+pub(super) type Text = Cow<'static, str>;
+
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Node {
     Nil,
@@ -20,14 +25,26 @@ pub(super) enum Node {
     Int(i64),
     /// A number that is no 64-bit integer, as it is written.
     Number(String),
-    Str(String),
+    Str(Text),
     /// Without its colon.
-    Keyword(String),
+    Keyword(Text),
     Symbol(String),
     /// A vector or a list.
     List(Vec<Form>),
     Set(Vec<Form>),
     Map(Vec<(Form, Form)>),
+}
+
+/// The text, borrowed if it is a word of operation maps.
+pub(super) fn text_of(text: &str) -> Text {
+    const WORDS: [&str; 21] = [
+        "process", "type", "f", "value", "time", "index", "key", "invoke", "ok", "fail", "info", "read", "write",
+        "cas", "txn", "append", "r", "w", "add", "error", "result",
+    ];
+    match WORDS.iter().find(|word| **word == text) {
+        Some(word) => Cow::Borrowed(word),
+        None => Cow::Owned(text.to_owned()),
+    }
 }
 
 impl Form {
@@ -50,7 +67,7 @@ impl Form {
             Node::Nil => Value::Null,
             Node::Bool(value) => Value::Bool(*value),
             Node::Int(value) => Value::Int(*value),
-            Node::Str(text) => Value::Str(text.as_str().into()),
+            Node::Str(text) => Value::Str((&**text).into()),
             Node::Keyword(name) => Value::Str(format!(":{name}").into()),
             Node::List(forms) => forms.iter().map(Self::to_value).collect::<Result<_, _>>()?,
             Node::Set(forms) => {

@@ -132,7 +132,7 @@ fn header(form: &Form) -> Result<Option<Header>, Bad> {
     }
     let about = match field("about").map(|form| &form.node) {
         None => None,
-        Some(Node::Str(text)) => Some(text.clone()),
+        Some(Node::Str(text)) => Some(text.clone().into_owned()),
         Some(_) => return Err(Bad::malformed(form.at, "`about` is a string")),
     };
     let independent = match field("independent").map(|form| &form.node) {

@@ -4,7 +4,7 @@
 use std::io::Read;
 
 use super::edn::{text, unicode};
-use super::form::{DEEPEST, Form, Node};
+use super::form::{DEEPEST, Form, Node, Text};
 use super::source::{At, Bad, Source};
 use crate::error::Fault;
 
@@ -12,11 +12,12 @@ pub(super) struct Parser<R> {
     source: Source<R>,
     /// Whether a list that was entered has had an element.
     inside: bool,
+    token: Vec<u8>,
 }
 
 impl<R: Read> Parser<R> {
     pub(super) fn new(source: Source<R>) -> Self {
-        Self { source, inside: false }
+        Self { source, inside: false, token: Vec::new() }
     }
 
     /// The next value outside all others; none at the end of the file.
@@ -132,13 +133,14 @@ impl<R: Read> Parser<R> {
         Ok(entries)
     }
 
-    fn string(&mut self, at: At) -> Result<String, Bad> {
-        let mut bytes = Vec::new();
+    fn string(&mut self, at: At) -> Result<Text, Bad> {
+        self.token.clear();
         loop {
+            self.source.take_while(&mut self.token, |byte| byte != b'"' && byte != b'\\' && byte >= 0x20)?;
             let here = self.source.at();
             match self.source.next()? {
                 None => return Err(Bad { at, fault: Fault::Truncated("a string is not closed") }),
-                Some(b'"') => return text(bytes, at),
+                Some(b'"') => return text(&self.token, at),
                 Some(b'\\') => {
                     let character = match self.source.next()? {
                         None => return Err(Bad { at, fault: Fault::Truncated("a string is not closed") }),
@@ -151,10 +153,9 @@ impl<R: Read> Parser<R> {
                         Some(b'u') => unicode(&mut self.source, here)?,
                         Some(_) => return Err(wrong(here, "unknown escape in a string")),
                     };
-                    bytes.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+                    self.token.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
                 }
-                Some(byte) if byte < 0x20 => return Err(wrong(here, "a control character in a string")),
-                Some(byte) => bytes.push(byte),
+                Some(_) => return Err(wrong(here, "a control character in a string")),
             }
         }
     }
@@ -165,33 +166,30 @@ impl<R: Read> Parser<R> {
             return Ok(Node::Int(value));
         }
         match token.parse::<f64>() {
-            Ok(_) => Ok(Node::Number(token)),
+            Ok(_) => Ok(Node::Number(token.to_owned())),
             Err(_) => Err(wrong(at, &format!("{token:?} is no number"))),
         }
     }
 
     fn word(&mut self, at: At) -> Result<Node, Bad> {
         let word = self.token(|byte| byte.is_ascii_alphanumeric())?;
-        match word.as_str() {
+        match word {
             "null" => Ok(Node::Nil),
             "true" => Ok(Node::Bool(true)),
             "false" => Ok(Node::Bool(false)),
-            _ if self.source.peek()?.is_none()
-                && ["null", "true", "false"].iter().any(|whole| whole.starts_with(&word)) =>
-            {
-                Err(Bad { at, fault: Fault::Truncated("a word is not finished") })
+            _ => {
+                let begun = ["null", "true", "false"].iter().any(|whole| whole.starts_with(word));
+                let unknown = wrong(at, &format!("unknown word {word:?}"));
+                let torn = begun && self.source.peek()?.is_none();
+                Err(if torn { Bad { at, fault: Fault::Truncated("a word is not finished") } } else { unknown })
             }
-            _ => Err(wrong(at, &format!("unknown word {word:?}"))),
         }
     }
 
-    fn token(&mut self, belongs: impl Fn(u8) -> bool) -> Result<String, Bad> {
-        let mut token = String::new();
-        while let Some(byte) = self.source.peek()?.filter(|byte| belongs(*byte)) {
-            token.push(char::from(byte));
-            self.source.skip();
-        }
-        Ok(token)
+    fn token(&mut self, belongs: impl Fn(u8) -> bool) -> Result<&str, Bad> {
+        self.token.clear();
+        self.source.take_while(&mut self.token, belongs)?;
+        std::str::from_utf8(&self.token).map_err(|_| Bad { at: self.source.at(), fault: Fault::NotUtf8 })
     }
 }
 

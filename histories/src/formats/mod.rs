@@ -29,6 +29,7 @@ use crate::error::{Error, Fault};
 use crate::history::{History, Moment};
 use crate::reader::Reader;
 use crate::value::Value;
+use crate::warnings::Clock;
 use assemble::{Notes, Rules};
 use jepsen::{Dialect, Parsed};
 use source::{Bad, Source};
@@ -249,10 +250,10 @@ pub fn read(path: impl AsRef<Path>, options: &ReadOptions) -> Result<Loaded, Err
     };
     match format {
         // The reader of the native format has its own way to open a file. A pipe can only be read once.
-        Format::Native if regular => read_native(path, Reader::open(path)?, options),
+        Format::Native if regular => read_native(Reader::open(path)?, options),
         Format::Native => {
             let reader = Reader::new(path, io::BufReader::new(Cursor::new(sample).chain(file)));
-            read_native(path, reader, options)
+            read_native(reader, options)
         }
         Format::Etcd => read_etcd(path, options),
         _ => {
@@ -262,7 +263,7 @@ pub fn read(path: impl AsRef<Path>, options: &ReadOptions) -> Result<Loaded, Err
     }
 }
 
-/// Reads a history from memory, in a format that is one file; `name` is what errors call it.
+/// Reads a history from memory; `name` is what errors call it. Of a report of etcd's tests it is the file of one client.
 pub fn read_bytes(name: impl AsRef<Path>, bytes: &[u8], options: &ReadOptions) -> Result<Loaded, Error> {
     let name = name.as_ref();
     let format = match options.format {
@@ -274,10 +275,8 @@ pub fn read_bytes(name: impl AsRef<Path>, bytes: &[u8], options: &ReadOptions) -
         }
     };
     match format {
-        Format::Native => read_native(name, Reader::new(name, bytes), options),
-        Format::Etcd => {
-            Err(Error::new(name, Fault::UnknownFormat("a report of etcd is read from its directory".into())))
-        }
+        Format::Native => read_native(Reader::new(name, bytes), options),
+        Format::Etcd => Ok(loaded_etcd(etcd::read_bytes(name, bytes, options.salvage)?, options)),
         _ => {
             let loaded = read_from(bytes, format, options).and_then(|loaded| check_times(loaded, options));
             loaded.map_err(|bad| bad.in_file(name))
@@ -285,7 +284,8 @@ pub fn read_bytes(name: impl AsRef<Path>, bytes: &[u8], options: &ReadOptions) -
     }
 }
 
-fn read_native<R: io::BufRead>(path: &Path, mut reader: Reader<R>, options: &ReadOptions) -> Result<Loaded, Error> {
+fn read_native<R: io::BufRead>(reader: Reader<R>, options: &ReadOptions) -> Result<Loaded, Error> {
+    let mut reader = reader.strict_time(options.strict_time);
     let (history, torn) = History::collect(&mut reader)?;
     let mut warnings = Vec::new();
     if let Some(torn) = torn {
@@ -294,9 +294,11 @@ fn read_native<R: io::BufRead>(path: &Path, mut reader: Reader<R>, options: &Rea
         }
         warnings.push(saved(&torn.to_string()));
     }
-    let loaded =
-        Loaded { history, format: Format::Native, conventions: conventions(Format::Native, None, options), warnings };
-    check_times(loaded, options).map_err(|bad| bad.in_file(path))
+    if !reader.warnings().is_empty() {
+        warnings.push(reader.warnings().to_string());
+    }
+    let conventions = conventions(Format::Native, None, options);
+    Ok(Loaded { history, format: Format::Native, conventions, warnings })
 }
 
 fn read_etcd(path: &Path, options: &ReadOptions) -> Result<Loaded, Error> {
@@ -378,25 +380,15 @@ fn check_times(mut loaded: Loaded, options: &ReadOptions) -> Result<Loaded, Bad>
             }
         }
     }
-    let mut last = None;
-    let (mut backwards, mut first) = (0_usize, 0);
+    let mut clock = Clock::default();
+    clock.strict = options.strict_time;
     for (index, time) in times.into_iter().enumerate() {
-        let Some(time) = time else { continue };
-        let before = last.replace(time);
-        if before.is_some_and(|before| time < before) {
-            let line = history.line(index);
-            if options.strict_time {
-                let at = source::At { line: u32::try_from(line).unwrap_or(u32::MAX), column: 0 };
-                return Err(Bad { at, fault: Fault::TimeBackwards { time, last: before.unwrap_or_default() } });
-            }
-            first = if backwards == 0 { line } else { first };
-            backwards += 1;
-        }
+        let line = history.line(index);
+        let at = || source::At { line: u32::try_from(line).unwrap_or(u32::MAX), column: 0 };
+        clock.see(time, line).map_err(|fault| Bad { at: at(), fault })?;
     }
-    if backwards > 0 {
-        loaded.warnings.push(format!(
-            "time goes backwards {backwards} times, first on line {first}; the order of events does not come from it"
-        ));
+    if !clock.warnings.is_empty() {
+        loaded.warnings.push(clock.warnings.to_string());
     }
     Ok(loaded)
 }

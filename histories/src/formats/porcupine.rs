@@ -71,7 +71,7 @@ fn event(text: &str, line: u32) -> Result<Line, Bad> {
             let number = u64::try_from(*number);
             number.map_err(|_| Bad::malformed(process.at, "a process is no negative number"))?
         }
-        Node::Keyword(name) => return Ok(Line::Skipped(name.clone())),
+        Node::Keyword(name) => return Ok(Line::Skipped(name.clone().into_owned())),
         _ => return Err(Bad::malformed(process.at, format!("a process is a number, not {}", process.kind()))),
     };
     let kind = part("the type")?;

@@ -92,6 +92,21 @@ impl<R: Read> Source<R> {
         Ok(byte)
     }
 
+    /// Appends bytes to `taken` as long as they belong, which a line feed never does.
+    pub(super) fn take_while(&mut self, taken: &mut Vec<u8>, belongs: impl Fn(u8) -> bool) -> Result<(), Bad> {
+        while self.peek()?.is_some() {
+            let rest = &self.buffer[self.position..self.length];
+            let count = rest.iter().position(|byte| *byte == b'\n' || !belongs(*byte)).unwrap_or(rest.len());
+            taken.extend_from_slice(&rest[..count]);
+            self.position += count;
+            self.at.column = self.at.column.saturating_add(u32::try_from(count).unwrap_or(u32::MAX));
+            if self.position < self.length {
+                break;
+            }
+        }
+        Ok(())
+    }
+
     pub(super) fn skip_line(&mut self) -> Result<(), Bad> {
         while let Some(byte) = self.peek()? {
             self.skip();

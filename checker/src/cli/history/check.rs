@@ -12,11 +12,13 @@ use sextant::consistency::Promise;
 use sextant::linearizability::{
     CasRegister, Etcd, Evidence, Finding, Limits, Model, Prefix, Register, Report, check, verify,
 };
+use sextant::picture::Picture;
 use sextant::verdict::{Exit, Verdict};
 use sextant_histories::formats::{self, Loaded, Order};
 use sextant_histories::{Call, History, Operation, Outcome, Reply};
 
 use super::input::Input;
+use super::picture;
 use super::promise::{PromiseArgs, PromiseName};
 use crate::cli::output;
 
@@ -48,6 +50,9 @@ pub struct Check {
     /// Print one JSON object a file
     #[arg(long)]
     json: bool,
+    /// Also write a page that shows the history and what was found, for one history
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
     #[command(flatten)]
     input: Input,
 }
@@ -63,6 +68,16 @@ enum ModelName {
 impl Check {
     /// Judges every file, whatever the others turn out to be.
     pub fn run(&self) -> io::Result<Exit> {
+        if let Some(html) = &self.html
+            && let Err(reason) = picture::may_write(html, &self.files)
+        {
+            output::error(&reason);
+            return Ok(Exit::Unreadable);
+        }
+        if self.html.is_some() && self.promise.promise != PromiseName::Linearizable {
+            output::error("--html shows what is linearizable, not other promises");
+            return Ok(Exit::Unreadable);
+        }
         let exits: io::Result<Vec<Exit>> = self.files.iter().map(|file| self.judge(file)).collect();
         Ok(Exit::of_all(exits?))
     }
@@ -110,6 +125,10 @@ impl Check {
         let text =
             if self.json { json(file, model.name(), &report)? } else { text(file, model.name(), history, &report) };
         output::line(&text)?;
+        if let Some(html) = &self.html {
+            let picture = Picture::of_report(file.display().to_string(), model.name(), history, &report);
+            picture::write(&picture, html)?;
+        }
         Ok(report.verdict().into())
     }
 }

@@ -4,6 +4,7 @@ mod check;
 mod convert;
 mod generate;
 mod input;
+mod picture;
 mod promise;
 mod stats;
 

@@ -8,18 +8,22 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use sextant::verdict::Exit;
 use sextant_histories::History;
+use sextant_histories::formats::Loaded;
 use sextant_histories::statistics::{Outcomes, Statistics};
 
+use super::input::Input;
 use crate::cli::output;
 
 #[derive(Debug, clap::Args)]
 pub struct Stats {
-    /// Histories in the native format
+    /// Histories, each by itself
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// Print one JSON object a file
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    input: Input,
 }
 
 impl Stats {
@@ -30,12 +34,8 @@ impl Stats {
     }
 
     fn count(&self, file: &Path) -> io::Result<Exit> {
-        let history = match History::read(file) {
-            Ok(history) => history,
-            Err(error) => {
-                output::error(&error.to_string());
-                return Ok(Exit::Unreadable);
-            }
+        let Some(Loaded { history, .. }) = self.input.load(file) else {
+            return Ok(Exit::Unreadable);
         };
         let statistics = Statistics::of(&history);
         let text = if self.json { json(file, &history, &statistics)? } else { text(file, &history, &statistics) };

@@ -1,0 +1,386 @@
+//! States as bits: [`Pack`] for plain structs and enums, written by [`pack!`](crate::pack).
+
+/// A value of a fixed number of bits. Law: `get` after `put` gives an equal value, and equal values put equal bits.
+pub trait Pack: Sized {
+    const BITS: u32;
+
+    /// Puts exactly [`Pack::BITS`] bits.
+    fn put(&self, out: &mut Writer);
+
+    /// Takes exactly [`Pack::BITS`] bits, which `put` wrote.
+    fn get(from: &mut Reader) -> Self;
+}
+
+/// Puts numbers of a few bits behind one another, least significant bit first.
+#[derive(Debug)]
+pub struct Writer<'a> {
+    out: &'a mut [u64],
+    at: usize,
+    word: u64,
+    filled: u32,
+}
+
+impl<'a> Writer<'a> {
+    /// Law: `out` is as long as everything put takes.
+    #[must_use]
+    #[inline]
+    pub fn new(out: &'a mut [u64]) -> Self {
+        Writer { out, at: 0, word: 0, filled: 0 }
+    }
+
+    /// Puts the low `width` bits, at most 64. Law: `value` fits, because a state that is cut is another state.
+    #[inline]
+    pub fn put(&mut self, value: u64, width: u32) {
+        assert!(width >= 64 || value >> width == 0, "{value} does not fit {width} bits");
+        if width == 0 {
+            return;
+        }
+        self.word |= value << self.filled;
+        let together = self.filled + width;
+        if together < 64 {
+            self.filled = together;
+            return;
+        }
+        self.out[self.at] = self.word;
+        self.at += 1;
+        let taken = 64 - self.filled;
+        self.word = if taken < 64 { value >> taken } else { 0 };
+        self.filled = together - 64;
+    }
+
+    /// Puts `width` bits of zero: what a shorter variant leaves free.
+    #[inline]
+    pub fn skip(&mut self, width: u32) {
+        (0..width / 64).for_each(|_| self.put(0, 64));
+        self.put(0, width % 64);
+    }
+
+    /// Bits put so far.
+    #[must_use]
+    #[inline]
+    pub fn position(&self) -> u32 {
+        self.at as u32 * 64 + self.filled
+    }
+
+    /// Writes what is left, and zeros to the end.
+    #[inline]
+    pub fn finish(self) {
+        if self.filled > 0 {
+            self.out[self.at] = self.word;
+            self.out[self.at + 1..].fill(0);
+        } else {
+            self.out[self.at..].fill(0);
+        }
+    }
+}
+
+/// Takes what a [`Writer`] put.
+#[derive(Debug)]
+pub struct Reader<'a> {
+    words: &'a [u64],
+    at: usize,
+    word: u64,
+    left: u32,
+}
+
+impl<'a> Reader<'a> {
+    #[must_use]
+    #[inline]
+    pub fn new(words: &'a [u64]) -> Self {
+        Reader { words, at: 0, word: 0, left: 0 }
+    }
+
+    /// The next `width` bits, at most 64. Law: they were put.
+    #[inline]
+    pub fn get(&mut self, width: u32) -> u64 {
+        let mask = if width >= 64 { u64::MAX } else { (1 << width) - 1 };
+        if width <= self.left {
+            let value = self.word & mask;
+            self.word = self.word.checked_shr(width).unwrap_or(0);
+            self.left -= width;
+            return value;
+        }
+        let (low, have) = (self.word, self.left);
+        let word = self.words[self.at];
+        self.at += 1;
+        // `have` is less than `width`, so less than 64, and at least one bit is taken of the next word.
+        let taken = width - have;
+        self.word = word.checked_shr(taken).unwrap_or(0);
+        self.left = 64 - taken;
+        (low | word << have) & mask
+    }
+
+    #[inline]
+    pub fn skip(&mut self, width: u32) {
+        (0..width / 64).for_each(|_| {
+            self.get(64);
+        });
+        self.get(width % 64);
+    }
+}
+
+/// A number that a field of fewer bits can hold: `lsn: u8 => 5`.
+pub trait Narrow: Copy {
+    fn widen(self) -> u64;
+    /// Law: `value` came from [`Narrow::widen`].
+    fn narrow(value: u64) -> Self;
+}
+
+macro_rules! numbers {
+    ($($number:ident)*) => {$(
+        impl Narrow for $number {
+            #[inline]
+            fn widen(self) -> u64 {
+                self as u64
+            }
+            #[inline]
+            fn narrow(value: u64) -> Self {
+                value as $number
+            }
+        }
+        impl Pack for $number {
+            const BITS: u32 = $number::BITS;
+            #[inline]
+            fn put(&self, out: &mut Writer) {
+                out.put(self.widen(), Self::BITS);
+            }
+            #[inline]
+            fn get(from: &mut Reader) -> Self {
+                Self::narrow(from.get(Self::BITS))
+            }
+        }
+    )*};
+}
+
+numbers!(u8 u16 u32 u64 usize);
+
+impl Pack for bool {
+    const BITS: u32 = 1;
+
+    #[inline]
+    fn put(&self, out: &mut Writer) {
+        out.put(u64::from(*self), 1);
+    }
+
+    #[inline]
+    fn get(from: &mut Reader) -> Self {
+        from.get(1) == 1
+    }
+}
+
+impl<T: Pack, const N: usize> Pack for [T; N] {
+    const BITS: u32 = T::BITS * N as u32;
+
+    #[inline]
+    fn put(&self, out: &mut Writer) {
+        self.iter().for_each(|item| item.put(out));
+    }
+
+    #[inline]
+    fn get(from: &mut Reader) -> Self {
+        std::array::from_fn(|_| T::get(from))
+    }
+}
+
+impl<T: Pack> Pack for Option<T> {
+    const BITS: u32 = 1 + T::BITS;
+
+    #[inline]
+    fn put(&self, out: &mut Writer) {
+        out.put(u64::from(self.is_some()), 1);
+        match self {
+            Some(value) => value.put(out),
+            None => out.skip(T::BITS),
+        }
+    }
+
+    #[inline]
+    fn get(from: &mut Reader) -> Self {
+        if from.get(1) == 1 {
+            return Some(T::get(from));
+        }
+        from.skip(T::BITS);
+        None
+    }
+}
+
+impl<A: Pack, B: Pack> Pack for (A, B) {
+    const BITS: u32 = A::BITS + B::BITS;
+
+    #[inline]
+    fn put(&self, out: &mut Writer) {
+        self.0.put(out);
+        self.1.put(out);
+    }
+
+    #[inline]
+    fn get(from: &mut Reader) -> Self {
+        (A::get(from), B::get(from))
+    }
+}
+
+/// Bits that tell `variants` apart.
+#[must_use]
+pub const fn tag_bits(variants: usize) -> u32 {
+    usize::BITS - (variants - 1).leading_zeros()
+}
+
+/// Writes [`Pack`] for a struct with named fields or an enum whose variants are empty or have named fields. The type is
+/// defined inside; a number may say how many bits it needs.
+///
+/// ```
+/// sextant::pack! {
+///     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+///     pub enum Phase { Idle, Voting { ballot: u8 => 3, yes: bool }, Done }
+/// }
+/// sextant::pack! {
+///     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+///     pub struct Node { pub phase: Phase, pub peers: [bool; 3], pub log: u64 => 20 }
+/// }
+/// use sextant::explore::packed::{Pack, Reader, Writer};
+/// assert_eq!((Phase::BITS, Node::BITS), (2 + 4, 6 + 3 + 20));
+/// let node = Node { phase: Phase::Voting { ballot: 5, yes: true }, peers: [true, false, true], log: 77_777 };
+/// let mut words = [0];
+/// let mut writer = Writer::new(&mut words);
+/// node.put(&mut writer);
+/// writer.finish();
+/// assert_eq!(Node::get(&mut Reader::new(&words)), node);
+/// ```
+#[macro_export]
+macro_rules! pack {
+    (
+        $(#[$meta:meta])* $vis:vis struct $name:ident {
+            $($(#[$about:meta])* $field_vis:vis $field:ident: $type:ty $(=> $bits:expr)?),* $(,)?
+        }
+    ) => {
+        $(#[$meta])* $vis struct $name { $($(#[$about])* $field_vis $field: $type),* }
+
+        impl $crate::explore::packed::Pack for $name {
+            const BITS: u32 = 0 $(+ $crate::pack!(@bits $type $(=> $bits)?))*;
+
+            #[inline]
+            fn put(&self, out: &mut $crate::explore::packed::Writer) {
+                $($crate::pack!(@put out, self.$field, $type $(=> $bits)?);)*
+            }
+
+            #[inline]
+            fn get(from: &mut $crate::explore::packed::Reader) -> Self {
+                $(let $field = $crate::pack!(@get from, $type $(=> $bits)?);)*
+                $name { $($field),* }
+            }
+        }
+    };
+    (
+        $(#[$meta:meta])* $vis:vis enum $name:ident {
+            $($(#[$about:meta])* $variant:ident $({ $($field:ident: $type:ty $(=> $bits:expr)?),* $(,)? })?),* $(,)?
+        }
+    ) => {
+        $(#[$meta])* $vis enum $name { $($(#[$about])* $variant $({ $($field: $type),* })?),* }
+
+        impl $crate::explore::packed::Pack for $name {
+            const BITS: u32 = {
+                let tag = $crate::explore::packed::tag_bits([$(stringify!($variant)),*].len());
+                let mut longest = 0;
+                $(
+                    let fields: u32 = 0 $($(+ $crate::pack!(@bits $type $(=> $bits)?))*)?;
+                    if fields > longest {
+                        longest = fields;
+                    }
+                )*
+                tag + longest
+            };
+
+            #[inline]
+            fn put(&self, out: &mut $crate::explore::packed::Writer) {
+                enum Tag { $($variant),* }
+                let tag_bits = $crate::explore::packed::tag_bits([$(stringify!($variant)),*].len());
+                match self {
+                    $($name::$variant $({ $($field),* })? => {
+                        out.put(Tag::$variant as u64, tag_bits);
+                        let fields: u32 = 0 $($(+ $crate::pack!(@bits $type $(=> $bits)?))*)?;
+                        $($($crate::pack!(@put out, *$field, $type $(=> $bits)?);)*)?
+                        out.skip(Self::BITS - tag_bits - fields);
+                    })*
+                }
+            }
+
+            #[inline]
+            fn get(from: &mut $crate::explore::packed::Reader) -> Self {
+                enum Tag { $($variant),* }
+                let tag_bits = $crate::explore::packed::tag_bits([$(stringify!($variant)),*].len());
+                let tag = from.get(tag_bits);
+                $(if tag == Tag::$variant as u64 {
+                    let fields: u32 = 0 $($(+ $crate::pack!(@bits $type $(=> $bits)?))*)?;
+                    let value = $name::$variant $({ $($field: $crate::pack!(@get from, $type $(=> $bits)?)),* })?;
+                    from.skip(Self::BITS - tag_bits - fields);
+                    return value;
+                })*
+                panic!("{tag} is no variant of {}: these bits were not packed by it", stringify!($name))
+            }
+        }
+    };
+    (@bits $type:ty) => { <$type as $crate::explore::packed::Pack>::BITS };
+    (@bits $type:ty => $bits:expr) => { $bits };
+    (@put $out:ident, $value:expr, $type:ty) => { $crate::explore::packed::Pack::put(&$value, $out) };
+    (@put $out:ident, $value:expr, $type:ty => $bits:expr) => {
+        $out.put(<$type as $crate::explore::packed::Narrow>::widen($value), $bits)
+    };
+    (@get $from:ident, $type:ty) => { <$type as $crate::explore::packed::Pack>::get($from) };
+    (@get $from:ident, $type:ty => $bits:expr) => {
+        <$type as $crate::explore::packed::Narrow>::narrow($from.get($bits))
+    };
+}
+
+/// Writes [`Packed`](crate::explore::packed::Packed) for a model whose state is [`Pack`].
+#[macro_export]
+macro_rules! packed_model {
+    ($model:ty) => {
+        impl $crate::explore::packed::Packed for $model {
+            fn bits(&self) -> u32 {
+                <Self::State as $crate::explore::packed::Pack>::BITS
+            }
+
+            #[inline]
+            fn pack(&self, state: &Self::State, out: &mut $crate::explore::packed::Writer) {
+                $crate::explore::packed::Pack::put(state, out);
+            }
+
+            #[inline]
+            fn unpack(&self, from: &mut $crate::explore::packed::Reader) -> Self::State {
+                $crate::explore::packed::Pack::get(from)
+            }
+        }
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4000))]
+        #[test]
+        fn what_was_put_is_got(items in proptest::collection::vec((any::<u64>(), 0u32..=64), 0..40)) {
+            let cut: Vec<_> = items.iter().map(|&(v, w)| (if w == 64 { v } else { v & ((1 << w) - 1) }, w)).collect();
+            let bits: u32 = cut.iter().map(|(_, w)| w).sum();
+            let words = bits.div_ceil(64) as usize;
+            let mut packed = vec![u64::MAX; words + 2];
+            let mut writer = Writer::new(&mut packed);
+            cut.iter().for_each(|&(v, w)| writer.put(v, w));
+            prop_assert_eq!(writer.position(), bits);
+            writer.finish();
+            prop_assert_eq!(&packed[words..], &[0; 2]);
+            let mut reader = Reader::new(&packed);
+            for (value, width) in cut {
+                prop_assert_eq!(reader.get(width), value);
+            }
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "8 does not fit 3 bits")]
+    fn a_number_is_never_cut() {
+        Writer::new(&mut [0]).put(8, 3);
+    }
+}

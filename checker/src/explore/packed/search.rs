@@ -1,0 +1,584 @@
+//! The search itself: levels, threads, batches.
+
+use std::any::Any;
+use std::collections::{BTreeMap, VecDeque};
+use std::hint::black_box;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use stateright::{Expectation, Property};
+
+use super::levels::{CHUNK, Chunk, Growing, Level, Storage, lock};
+use super::mix;
+use super::shape::Shape;
+use super::spill::{Known, Run, merge, write};
+use super::table::Visited;
+use super::worker::{BATCH, Tally, Worker};
+use super::{Broken, Deadlock, Failure, Options, Packed, Progress, Reader, Stop};
+
+const BETWEEN_PROGRESS: Duration = Duration::from_millis(100);
+/// A level of fewer bytes is explored by one thread: waking others takes longer.
+const WORTH_A_THREAD: usize = 16 << 10;
+
+pub(super) struct Search<'a, M: Packed, V> {
+    pub model: &'a M,
+    pub options: &'a Options<M::Action>,
+    pub shape: Shape,
+    /// Whether properties, deadlocks and panics are looked for, or only states.
+    judges: bool,
+    pub properties: Vec<Property<M>>,
+    shards: Vec<Mutex<V>>,
+    shard_bits: u32,
+    pub storage: Storage,
+    /// Bytes of the tables after which they are written out.
+    table_limit: usize,
+    /// The tables have reached their limit.
+    pause: AtomicBool,
+    /// What was written out.
+    runs: Mutex<Vec<Arc<Run>>>,
+    pub began: Instant,
+    pub table_bytes: AtomicUsize,
+    pub unique: AtomicU64,
+    pub generated: AtomicU64,
+    /// Bit i: some state satisfies the `sometimes` property at place i.
+    pub witnessed: AtomicU64,
+    /// By rank, the violation that is reported.
+    pub found: Mutex<BTreeMap<usize, Found>>,
+    /// A property is violated on this level, and nothing behind it is asked for.
+    ends: AtomicBool,
+    failed: Mutex<Option<Failure>>,
+}
+
+/// A state that violates something.
+#[derive(Clone, Debug)]
+pub(super) struct Found {
+    pub depth: usize,
+    pub state: Vec<u8>,
+    pub broken: Broken,
+}
+
+impl<'a, M: Packed + Sync, V: Visited> Search<'a, M, V> {
+    pub fn new(model: &'a M, options: &'a Options<M::Action>, judges: bool) -> Result<Self, Failure> {
+        let properties = guarded(|| model.properties())?;
+        if let Some(p) = properties.iter().find(|p| p.expectation == Expectation::Eventually) {
+            let name = p.name;
+            return Err(Failure(format!("the packed engine does not judge the `eventually` property {name}")));
+        }
+        if properties.len() > 64 {
+            return Err(Failure(format!("the packed engine judges at most 64 properties, not {}", properties.len())));
+        }
+        assert!(options.threads > 0, "a search needs a thread");
+        let shard_bits = 6 + (options.threads / 4).next_power_of_two().ilog2().min(4);
+        let shape = Shape::of(model);
+        let shards: Vec<_> = (0..1 << shard_bits).map(|_| Mutex::new(V::new(shape.bytes, shard_bits))).collect();
+        let (recent, words) = (recent_words::<V>(shape), shape.words);
+        let workers = options.threads * (Worker::memory(shards.len(), words, recent) + 3 * CHUNK);
+        let (levels_limit, table_limit) = match limits(options.memory, workers) {
+            // What the first search has given back may still be counted; a trace is worth a little more.
+            Err(_) if !judges => (LEAST / 4, LEAST / 2),
+            limits => limits?,
+        };
+        let storage = match &options.checkpoint {
+            // A search that is repeated for its levels leaves the checkpoint alone.
+            Some(checkpoint) if judges => Storage::checkpointed(levels_limit, &checkpoint.folder),
+            Some(_) | None => Storage::temporary(levels_limit),
+        };
+        let table_bytes = shards.iter().map(|shard| lock(shard).memory()).sum::<usize>().into();
+        Ok(Search {
+            model,
+            options,
+            shape,
+            judges,
+            properties,
+            shards,
+            shard_bits,
+            storage,
+            table_limit,
+            pause: AtomicBool::new(false),
+            runs: Mutex::default(),
+            began: Instant::now(),
+            table_bytes,
+            unique: AtomicU64::new(0),
+            generated: AtomicU64::new(0),
+            witnessed: AtomicU64::new(0),
+            found: Mutex::default(),
+            ends: AtomicBool::new(false),
+            failed: Mutex::default(),
+        })
+    }
+
+    pub fn workers(&self) -> Vec<Worker> {
+        let (words, recent) = (self.shape.words, recent_words::<V>(self.shape));
+        (0..self.options.threads).map(|_| Worker::new(self.shards.len(), words, recent)).collect()
+    }
+
+    pub fn first_level(&self, worker: &mut Worker) -> Result<Level, Failure> {
+        let growing = self.storage.grow(0);
+        let firsts = guarded(|| {
+            let firsts = self.model.init_states().into_iter().filter(|state| self.model.within_boundary(state));
+            let pack = |state| {
+                let mut words = self.shape.words();
+                self.shape.pack(self.model, state, &mut words);
+                words
+            };
+            firsts.map(pack).collect::<Vec<_>>()
+        })?;
+        for state in &firsts {
+            worker.scratch[1..].copy_from_slice(state);
+            self.pass_on(worker);
+            self.flush_full(worker, Some(&growing))?;
+        }
+        worker.tally.generated += firsts.len() as u64;
+        self.flush_all(worker, Some(&growing))?;
+        let tally = self.take_tally(worker);
+        growing.finish(tally.new, tally.sum)
+    }
+
+    // --- one level -------------------------------------------------------------------------------------------------
+
+    pub fn expand(
+        &self,
+        workers: &mut [Worker],
+        level: Level,
+        growing: &Growing,
+        levels: &[u64],
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Tally, Failure> {
+        let depth = levels.len().saturating_sub(1);
+        let bytes = level.states as usize * self.shape.bytes;
+        let left = AtomicU64::new(level.states);
+        let chunks = Mutex::new(VecDeque::from(level.chunks));
+        let mut last = Instant::now();
+        let mut tell = || {
+            if last.elapsed() >= BETWEEN_PROGRESS {
+                last = Instant::now();
+                progress(self.progress(levels, left.load(Ordering::Relaxed)));
+            }
+        };
+        let mut sum = Tally::default();
+        while !lock(&chunks).is_empty() {
+            // What no table holds may still lie in a run.
+            let candidates = (!lock(&self.runs).is_empty()).then(|| self.storage.grow_candidates(depth));
+            let target = candidates.as_ref().unwrap_or(growing);
+            self.on_all(workers, bytes, &mut tell, &|worker, tell| {
+                self.work(worker, &chunks, &left, target, depth, tell)
+            })?;
+            let mut tally = self.take_tallies(workers);
+            let mut known = Known::nothing(self.shards.len());
+            if let Some(candidates) = candidates {
+                known = merge(&self.shards, &lock(&self.runs), self.shape.bytes, self.options.threads)?;
+                let all = tally.new;
+                (tally.new, tally.sum) = self.confirm(&candidates.finish(0, 0)?, &known, growing)?;
+                self.unique.fetch_sub(all - tally.new, Ordering::Relaxed);
+            }
+            self.spill_if_full(&known)?;
+            sum.add(&tally);
+        }
+        Ok(sum)
+    }
+
+    /// Does `work` on every thread, or on one if there is little to do.
+    fn on_all(
+        &self,
+        workers: &mut [Worker],
+        bytes: usize,
+        tell: &mut dyn FnMut(),
+        work: &(impl Fn(&mut Worker, &mut dyn FnMut()) -> Result<(), Failure> + Sync),
+    ) -> Result<(), Failure> {
+        let guarded = |worker: &mut Worker, tell: &mut dyn FnMut()| {
+            if let Err(failure) = work(worker, tell) {
+                lock(&self.failed).get_or_insert(failure);
+            }
+        };
+        match workers {
+            [first, others @ ..] if bytes >= WORTH_A_THREAD => std::thread::scope(|scope| {
+                for other in others {
+                    let guarded = &guarded;
+                    scope.spawn(move || guarded(other, &mut || {}));
+                }
+                guarded(first, tell);
+            }),
+            [first, ..] => guarded(first, tell),
+            [] => {}
+        }
+        let failed = lock(&self.failed).take();
+        failed.map_or(Ok(()), Err)
+    }
+
+    /// Passes the candidates on that no run holds; how many, and the sum of their keys.
+    fn confirm(&self, candidates: &Level, known: &Known, growing: &Growing) -> Result<(u64, u64), Failure> {
+        let tables: Vec<_> = self.shards.iter().map(lock).collect();
+        let (mut new, mut sum, mut words, mut out) = (0, 0u64, self.shape.words(), Vec::new());
+        for chunk in &candidates.chunks {
+            chunk.with(|states| {
+                for state in states.chunks_exact(self.shape.bytes) {
+                    self.shape.widen(state, &mut words);
+                    let key = V::key(&words, self.shape.bytes);
+                    let shard = (key >> (64 - self.shard_bits)) as usize;
+                    let slot = tables[shard].find(key, &words);
+                    if !slot.is_some_and(|slot| known.contains(shard, slot)) {
+                        new += 1;
+                        sum = sum.wrapping_add(key);
+                        out.extend_from_slice(state);
+                    }
+                }
+            })?;
+            growing.push(std::mem::take(&mut out))?;
+        }
+        Ok((new, sum))
+    }
+
+    /// Writes the tables out if they have reached their limit. `known`: what need not be written again.
+    fn spill_if_full(&self, known: &Known) -> Result<(), Failure> {
+        if !self.pause.swap(false, Ordering::Relaxed) {
+            return Ok(());
+        }
+        let mut runs = lock(&self.runs);
+        let path = self.storage.folder()?.join(format!("run-{:04}.keys", runs.len()));
+        let run = write(&self.shards, known, path)?;
+        self.storage.add_written(run.bytes());
+        runs.push(Arc::new(run));
+        let memory = self.shards.iter().map(|shard| lock(shard).memory()).sum();
+        self.table_bytes.store(memory, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Puts a level of a checkpoint into the visited set.
+    pub fn restore(&self, workers: &mut [Worker], level: &Level, depth: usize) -> Result<(), Failure> {
+        let bytes = level.states as usize * self.shape.bytes;
+        let chunks: Mutex<VecDeque<&Chunk>> = Mutex::new(level.chunks.iter().collect());
+        let mut sum = Tally::default();
+        while !lock(&chunks).is_empty() {
+            self.on_all(workers, bytes, &mut || {}, &|worker, _| {
+                while !self.pause.load(Ordering::Relaxed) {
+                    let next = lock(&chunks).pop_front();
+                    let Some(chunk) = next else { break };
+                    chunk.with(|states| {
+                        for state in states.chunks_exact(self.shape.bytes) {
+                            self.shape.widen(state, &mut worker.scratch[1..]);
+                            self.pass_on(worker);
+                            self.flush_full(worker, None)?;
+                        }
+                        Ok(())
+                    })??;
+                }
+                self.flush_all(worker, None)
+            })?;
+            sum.add(&self.take_tallies(workers));
+            self.spill_if_full(&Known::nothing(self.shards.len()))?;
+        }
+        if (sum.new, sum.sum) != (level.states, level.sum) {
+            return Err(Failure(format!("level {depth} of the checkpoint is damaged: it is not what was written")));
+        }
+        Ok(())
+    }
+
+    fn take_tallies(&self, workers: &mut [Worker]) -> Tally {
+        let mut sum = Tally::default();
+        workers.iter_mut().for_each(|worker| sum.add(&self.take_tally(worker)));
+        sum
+    }
+
+    fn work(
+        &self,
+        worker: &mut Worker,
+        chunks: &Mutex<VecDeque<Chunk>>,
+        left: &AtomicU64,
+        growing: &Growing,
+        depth: usize,
+        tell: &mut dyn FnMut(),
+    ) -> Result<(), Failure> {
+        if let Some(labels) = self.options.labels {
+            worker.tally.actions.resize(labels.names.len(), 0);
+        }
+        let mut actions = Vec::new();
+        while !self.pause.load(Ordering::Relaxed) {
+            let next = lock(chunks).pop_front();
+            let Some(chunk) = next else { break };
+            chunk.with(|states| {
+                for state in states.chunks_exact(self.shape.bytes) {
+                    self.visit(worker, &mut actions, state, depth, growing)?;
+                }
+                left.fetch_sub((states.len() / self.shape.bytes) as u64, Ordering::Relaxed);
+                Ok(())
+            })??;
+            if lock(&self.failed).is_some() {
+                return Ok(());
+            }
+            self.tell_counts(worker);
+            tell();
+        }
+        self.flush_all(worker, Some(growing))
+    }
+
+    fn tell_counts(&self, worker: &mut Worker) {
+        let more = worker.tally.generated - worker.tally.told;
+        self.generated.fetch_add(more, Ordering::Relaxed);
+        worker.tally.told = worker.tally.generated;
+    }
+
+    fn take_tally(&self, worker: &mut Worker) -> Tally {
+        self.tell_counts(worker);
+        std::mem::take(&mut worker.tally)
+    }
+
+    /// Judges a state and passes its successors on. What the model does is guarded; what the engine does is not, so that a
+    /// mistake here is not taken for one there.
+    fn visit(
+        &self,
+        worker: &mut Worker,
+        actions: &mut Vec<M::Action>,
+        packed: &[u8],
+        depth: usize,
+        growing: &Growing,
+    ) -> Result<(), Failure> {
+        self.shape.widen(packed, &mut worker.unpacked);
+        let unpacked = catch_unwind(AssertUnwindSafe(|| {
+            let state = self.model.unpack(&mut Reader::new(&worker.unpacked));
+            if self.judges {
+                self.judge(&state, packed, depth);
+            }
+            if !self.ends.load(Ordering::Relaxed) {
+                self.model.actions(&state, actions);
+            }
+            state
+        }));
+        let visited = unpacked.and_then(|state| {
+            let mut left = actions.drain(..);
+            let mut any = self.ends.load(Ordering::Relaxed);
+            loop {
+                let rest = catch_unwind(AssertUnwindSafe(|| self.successors(worker, &state, &mut left)));
+                match rest {
+                    Ok(more) => any |= more,
+                    Err(panic) => return Err(panic),
+                }
+                if worker.full.is_empty() {
+                    return Ok(Ok(any));
+                }
+                if let Err(failure) = self.flush_full(worker, Some(growing)) {
+                    return Ok(Err(failure));
+                }
+            }
+        });
+        match visited {
+            Ok(any) => {
+                if !any? && self.judges && self.options.deadlock == Deadlock::Violation {
+                    self.report(self.properties.len(), depth, packed, Broken::Deadlock);
+                }
+            }
+            Err(panic) => {
+                actions.clear();
+                if self.judges {
+                    self.report(self.properties.len() + 1, depth, packed, Broken::Panic(message(&*panic)));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn judge(&self, state: &M::State, packed: &[u8], depth: usize) {
+        for (place, property) in self.properties.iter().enumerate() {
+            match property.expectation {
+                Expectation::Always => {
+                    if !(property.condition)(self.model, state) {
+                        self.report(place, depth, packed, Broken::Always(property.name));
+                        if self.options.stop == Stop::AtFirst {
+                            self.ends.store(true, Ordering::Relaxed);
+                        }
+                    }
+                }
+                Expectation::Sometimes => {
+                    let seen = self.witnessed.load(Ordering::Relaxed) >> place & 1 == 1;
+                    if !seen && (property.condition)(self.model, state) {
+                        self.witnessed.fetch_or(1 << place, Ordering::Relaxed);
+                    }
+                }
+                // `new` has refused them.
+                Expectation::Eventually => {}
+            }
+        }
+    }
+
+    /// Passes on successors until a batch is full; whether there was any.
+    fn successors(&self, worker: &mut Worker, state: &M::State, actions: &mut impl Iterator<Item = M::Action>) -> bool {
+        let mut any = false;
+        while worker.full.is_empty() {
+            let Some(action) = actions.next() else { break };
+            let label = self.options.labels.map(|labels| (labels.of)(&action));
+            let Some(next) = self.model.next_state(state, action) else { continue };
+            any = true;
+            if !self.model.within_boundary(&next) {
+                continue;
+            }
+            worker.tally.generated += 1;
+            if let Some(count) = label.and_then(|place| worker.tally.actions.get_mut(place)) {
+                *count += 1;
+            }
+            self.shape.pack(self.model, next, &mut worker.scratch[1..]);
+            self.pass_on(worker);
+        }
+        any
+    }
+
+    /// Keeps of a rank the shortest violation, and of those the least state.
+    fn report(&self, rank: usize, depth: usize, state: &[u8], broken: Broken) {
+        let mut found = lock(&self.found);
+        let better = |old: &Found| old.depth > depth || (old.depth == depth && *old.state > *state);
+        if found.get(&rank).is_none_or(better) {
+            found.insert(rank, Found { depth, state: state.to_vec(), broken });
+        }
+    }
+
+    // --- batches ---------------------------------------------------------------------------------------------------
+
+    /// Takes the state that the scratch holds behind its first word.
+    #[inline]
+    fn pass_on(&self, worker: &mut Worker) {
+        let Worker { batches, filled, full, recent, scratch, .. } = worker;
+        let key = V::key(&scratch[1..], self.shape.bytes);
+        scratch[0] = key;
+        if recent.knows(scratch) {
+            return;
+        }
+        let shard = (key >> (64 - self.shard_bits)) as usize;
+        let (stride, room) = (scratch.len(), BATCH * scratch.len());
+        let at = filled[shard];
+        // One word after the other: these are a few, and a call to copy them takes longer.
+        batches[shard * room + at..][..stride].iter_mut().zip(scratch).for_each(|(to, from)| *to = *from);
+        filled[shard] = at + stride;
+        if at + stride == room {
+            full.push(shard);
+        }
+    }
+
+    #[inline]
+    fn flush_full(&self, worker: &mut Worker, growing: Option<&Growing>) -> Result<(), Failure> {
+        while let Some(shard) = worker.full.pop() {
+            self.flush(worker, shard, growing)?;
+        }
+        Ok(())
+    }
+
+    fn flush_all(&self, worker: &mut Worker, growing: Option<&Growing>) -> Result<(), Failure> {
+        worker.full.clear();
+        for shard in 0..self.shards.len() {
+            self.flush(worker, shard, growing)?;
+        }
+        growing.map_or(Ok(()), |growing| growing.push(std::mem::take(&mut worker.out)))
+    }
+
+    /// Puts a batch into its table; what is new goes to `growing`, if that is wanted.
+    fn flush(&self, worker: &mut Worker, shard: usize, growing: Option<&Growing>) -> Result<(), Failure> {
+        let Worker { batches, filled, out, tally, .. } = worker;
+        let stride = 1 + self.shape.words;
+        let batch = &batches[shard * BATCH * stride..][..filled[shard]];
+        filled[shard] = 0;
+        if batch.is_empty() {
+            return Ok(());
+        }
+        let new_before = tally.new;
+        {
+            let mut table = lock(&self.shards[shard]);
+            let memory = table.memory();
+            table.reserve(batch.len() / stride);
+            black_box(batch.iter().step_by(stride).fold(0, |sum: u64, &key| sum.wrapping_add(table.touch(key))));
+            for entry in batch.chunks_exact(stride) {
+                let (key, state) = (entry[0], &entry[1..]);
+                if table.insert(key, state) {
+                    tally.new += 1;
+                    tally.sum = tally.sum.wrapping_add(key);
+                    if growing.is_some() {
+                        self.shape.append(state, out);
+                    }
+                }
+            }
+            let grown = table.memory() - memory;
+            if self.table_bytes.fetch_add(grown, Ordering::Relaxed) + grown > self.table_limit {
+                self.pause.store(true, Ordering::Relaxed);
+            }
+        }
+        self.unique.fetch_add(tally.new - new_before, Ordering::Relaxed);
+        if let Some(growing) = growing
+            && out.len() + BATCH * self.shape.bytes > CHUNK
+        {
+            let full = std::mem::replace(out, Vec::with_capacity(CHUNK));
+            growing.push(full)?;
+        }
+        Ok(())
+    }
+
+    // --- progress --------------------------------------------------------------------------------------------------
+
+    fn progress(&self, levels: &[u64], left: u64) -> Progress {
+        let unique = self.unique.load(Ordering::Relaxed);
+        let explored: u64 = levels.iter().sum();
+        let elapsed = self.began.elapsed();
+        let frontier = left + unique.saturating_sub(explored);
+        let exact = V::is_exact(self.shape.bytes);
+        Progress {
+            unique_states: unique,
+            generated_states: self.generated.load(Ordering::Relaxed),
+            depth: levels.len().saturating_sub(1),
+            frontier,
+            memory_bytes: (self.table_bytes.load(Ordering::Relaxed) + self.storage.in_memory()) as u64,
+            disk_bytes: self.storage.written(),
+            expected_collisions: if exact { 0.0 } else { mix::expected_collisions(unique, self.shape.bytes) },
+            elapsed,
+            remaining: remaining(levels, unique - frontier.min(unique), frontier, elapsed),
+        }
+    }
+}
+
+/// The time left if each level goes on being as much smaller than the one before it as the last one was.
+fn remaining(levels: &[u64], explored: u64, frontier: u64, elapsed: Duration) -> Option<Duration> {
+    let [.., before, last] = *levels else { return None };
+    if last >= before || explored == 0 {
+        return None;
+    }
+    let ratio = last as f64 / before as f64;
+    let left = frontier as f64 + last as f64 * ratio / (1.0 - ratio);
+    Some(elapsed.mul_f64(left / explored as f64))
+}
+
+/// Words of an entry of the recent states that tell the state, or all that is kept of it.
+fn recent_words<V: Visited>(shape: Shape) -> usize {
+    if V::is_exact(shape.bytes) && shape.words > 1 { 1 + shape.words } else { 1 }
+}
+
+/// The least memory that levels and tables get together.
+const LEAST: usize = 4 << 20;
+
+/// Bytes for levels and for tables within a limit for the process, which has some in use and whose threads need more.
+/// A shard that grows is there twice, so the tables get less than is left.
+fn limits(memory: Option<u64>, workers: usize) -> Result<(usize, usize), Failure> {
+    let Some(memory) = memory else { return Ok((usize::MAX, usize::MAX)) };
+    let used = resident_bytes() + workers;
+    match usize::try_from(memory).unwrap_or(usize::MAX).checked_sub(used) {
+        Some(left) if left >= LEAST => Ok((left / 4, left / 2)),
+        Some(_) | None => {
+            let least = (used + LEAST) >> 20;
+            Err(Failure(format!("{} MiB are too few for this search: it needs {} MiB", memory >> 20, least + 1)))
+        }
+    }
+}
+
+/// Memory that this process has in use; 0 where the system does not tell.
+fn resident_bytes() -> usize {
+    let text = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    line.and_then(|rest| rest.split_whitespace().next()?.parse::<usize>().ok()).unwrap_or(0) * 1024
+}
+
+/// What the model says before there is a state that its panic could be traced to.
+fn guarded<R>(ask: impl FnOnce() -> R) -> Result<R, Failure> {
+    let asked = catch_unwind(AssertUnwindSafe(ask));
+    asked.map_err(|panic| Failure(format!("the model panicked in its first states: {}", message(&*panic))))
+}
+
+/// What a panic said.
+pub(super) fn message(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("a value that is no text").to_owned()
+}
