@@ -3,6 +3,7 @@
 
 mod common;
 
+use std::num::NonZero;
 use std::time::Duration;
 
 use common::{Choice, definition_says, history, stateright_says};
@@ -319,6 +320,34 @@ fn the_verifier_refuses_what_is_no_linearization() {
     assert!(verdict(&[0, 2, 2, 3], "x").unwrap_err().contains("does not belong"));
     assert!(verdict(&[0, 2, 3], "y").unwrap_err().contains("does not belong"));
     assert!(verdict(&[0, 2, 9], "x").unwrap_err().contains("no operation 9"));
+}
+
+/// Every key with a violation of its own, so that threads race to find one.
+#[test]
+fn threads_do_not_change_what_is_found() {
+    let limits = |threads| Limits { threads: NonZero::new(threads).unwrap(), ..Limits::default() };
+    for seed in 0..20 {
+        let mut events = Vec::new();
+        for key in 0..12u64 {
+            let violation = (seed % 3 != 0).then_some(Violation::StaleRead);
+            let values = if key % 2 == 0 { Values::Unique } else { Values::Few(3) };
+            let config = Config { seed: seed + key, violation, values, ..Config::default() };
+            events.extend(generate(&config).into_iter().map(|event| sextant_histories::Event {
+                process: event.process + 1000 * key,
+                key: (key as i64).into(),
+                ..event
+            }));
+        }
+        let history = History::from_events(events).unwrap();
+        let found = |threads| match check(&history, &Register::default(), &limits(threads)).finding {
+            Finding::Valid(linearizations) => (Some(linearizations), None),
+            Finding::Invalid(evidence) => (None, Some(evidence)),
+            Finding::Unknown(unknown) => panic!("{unknown}"),
+        };
+        let alone = found(1);
+        assert_eq!(alone.0.is_some(), seed % 3 == 0);
+        assert_eq!(alone, found(4));
+    }
 }
 
 /// Long enough that the search drops dead branches of its paths many times, and the linearization still replays.

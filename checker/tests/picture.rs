@@ -149,10 +149,7 @@ fn an_invalid_history_shows_its_core_and_where_its_prefix_ends() {
         let page = html(&picture);
         let seen = browser.open(&page, &[]);
         sound(&history, &seen);
-        let mut core = evidence.witnesses.clone();
-        core.push(evidence.operation);
-        core.sort_unstable();
-        core.dedup();
+        let core = evidence.core.operations.clone();
         assert_eq!(seen.at("/core"), &Json::from(core.clone()));
         assert_eq!(seen.at("/prefix"), &Json::from(evidence.prefix.events()));
         for number in core {

@@ -84,9 +84,9 @@ impl fmt::Display for Fault {
             Self::LateHeader => f.write_str("`about` belongs on line 1 only"),
             Self::Misuse(misuse) => fmt::Display::fmt(misuse, f),
             Self::TimeBackwards { time, last } => write!(f, "time goes backwards: {time} after {last}"),
-            Self::NotEdn(reason) => write!(f, "not EDN: {reason}"),
+            Self::NotEdn(reason) => write!(f, "not EDN: {}", one_line(reason)),
             Self::Truncated(what) => write!(f, "truncated: {what}"),
-            Self::UnknownFormat(reason) => write!(f, "unknown format: {reason}"),
+            Self::UnknownFormat(reason) => write!(f, "unknown format: {}", one_line(reason)),
         }
     }
 }

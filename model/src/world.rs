@@ -23,7 +23,7 @@ use crate::metadata::{Change, Metadata};
 use crate::recovery::Decision;
 use crate::rules::Rules;
 use crate::segment::{self, Reply, Segment};
-use crate::types::{Epoch, Lsn, SegmentId};
+use crate::types::{Epoch, Lsn, SegmentId, SegmentSet};
 use std::cmp::Ordering;
 
 /// The most volume epochs that an exploration may reach.
@@ -229,10 +229,9 @@ impl<const N: usize> World<N> {
 
     /// Names candidates until `take` says to stop; whether it did.
     fn candidates_until(&self, bounds: &Bounds, take: &mut impl FnMut(Action) -> bool) -> bool {
-        (0..self.instances.len()).rev().any(|i| self.candidates_of_instance(bounds, i, take))
-            || SegmentId::all(N)
-                .filter(|s| self.is_representative(bounds, s.index()))
-                .any(|segment| self.candidates_of_segment(bounds, segment, take))
+        let acting: SegmentSet = SegmentId::all(N).filter(|s| self.is_representative(bounds, s.index())).collect();
+        (0..self.instances.len()).rev().any(|i| self.candidates_of_instance(bounds, i, acting, take))
+            || acting.iter(N).any(|segment| self.candidates_of_segment(bounds, segment, take))
             || (self.instances.len() <= usize::from(bounds.recoveries) && take(Action::Recover))
     }
 
@@ -241,7 +240,14 @@ impl<const N: usize> World<N> {
         !bounds.symmetry.is_on() || segment == 0 || self.compare_columns(segment - 1, segment).is_ne()
     }
 
-    fn candidates_of_instance(&self, bounds: &Bounds, i: usize, take: &mut impl FnMut(Action) -> bool) -> bool {
+    /// `acting`: the segments that actions are named for.
+    fn candidates_of_instance(
+        &self,
+        bounds: &Bounds,
+        i: usize,
+        acting: SegmentSet,
+        take: &mut impl FnMut(Action) -> bool,
+    ) -> bool {
         let instance = i as u8;
         let open_only = match self.instances[i].phase() {
             Phase::Reading(_) => bounds.late_answers.is_on() && take(Action::Decide { instance }),
@@ -255,8 +261,7 @@ impl<const N: usize> World<N> {
             }
             Phase::Installing { .. } | Phase::Deposed => false,
         };
-        let segments = SegmentId::all(N).filter(|s| self.is_representative(bounds, s.index()));
-        open_only || segments.into_iter().any(|segment| self.candidates_of_delivery(bounds, i, segment, take))
+        open_only || acting.iter(N).any(|segment| self.candidates_of_delivery(bounds, i, segment, take))
     }
 
     /// What `instance` has sent to `segment` and what could still change something there.

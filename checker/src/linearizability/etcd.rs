@@ -212,6 +212,10 @@ impl Model for Etcd {
     fn keyed(&self) -> bool {
         false
     }
+
+    fn judges_any_history(&self) -> bool {
+        self.makers.is_empty()
+    }
 }
 
 /// A step of a transaction, as the history has it.

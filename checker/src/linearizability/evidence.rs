@@ -3,9 +3,11 @@
 use sextant_histories::{Call, History, Key, Operation, Outcome, Reply, Value};
 
 use super::automaton::Automaton;
+use super::core::{self, Core};
 use super::model::Model;
-use super::prune::{Candidate, took_part_as_of};
+use super::prune::{Candidate, took_part, took_part_as_of};
 use super::search::{Budget, Dead, Found};
+use super::sentence::sentence;
 use super::{Partition, search_key};
 
 /// Evidence of a violation. Operations are numbers in [`History::operations`].
@@ -24,6 +26,8 @@ pub struct Evidence {
     pub states: Vec<String>,
     /// How many events of the history, from its first, are already not linearizable.
     pub prefix: Prefix,
+    /// Operations that contradict each other whatever all others did.
+    pub core: Core,
     /// One sentence.
     pub reason: String,
 }
@@ -72,15 +76,28 @@ pub(super) fn collect<M: Model>(
     witnesses.retain(|witness| *witness != operation);
     witnesses.sort_unstable();
     witnesses.dedup();
+    let hint = if whole_key { vec![operation] } else { candidates.iter().map(|one| one.operation).collect() };
+    let core = core::shrink(&partition.operations, model, &hint, end, budget);
     Evidence {
+        reason: match core.smallest {
+            true => on_key(partition, sentence(history, &partition.operations, &model.family(), &core)),
+            false => reason(history, model, operation, &writers, &states),
+        },
+        core,
         key: partition.key.clone(),
         operation,
         concurrent: dead.pending.iter().map(number).collect(),
         prefix: shortest_prefix(history, partition, model, end, whole_key, budget),
-        reason: reason(history, model, operation, &writers, &states),
         witnesses,
         linearized,
         states,
+    }
+}
+
+fn on_key(partition: &Partition<'_>, sentence: String) -> String {
+    match partition.key {
+        Key::None => sentence,
+        key => format!("on key {key}, {sentence}"),
     }
 }
 
@@ -166,6 +183,27 @@ fn is_dead<M: Model>(partition: &Partition<'_>, model: &M, events: usize, budget
         Found::Order(_) => Some(false),
         Found::Violation(_) | Found::Conflict(_) => Some(true),
         Found::Stopped(..) => None,
+    }
+}
+
+/// What is known of changed operations of a key.
+#[derive(Debug)]
+pub(super) enum Judged {
+    /// With a linearization of their numbers.
+    Valid(Vec<usize>),
+    Invalid,
+    GaveUp,
+}
+
+/// Judges operations of one key, with their numbers, in order of invocation.
+pub(super) fn judge<M: Model>(operations: &[(usize, Operation)], model: &M, budget: Budget) -> Judged {
+    let operations: Vec<(usize, &Operation)> =
+        operations.iter().map(|(number, operation)| (*number, operation)).collect();
+    let mut candidates = took_part(&operations);
+    match search_key(&mut candidates, model, &mut Automaton::new(model), budget) {
+        Found::Order(order) => Judged::Valid(order.iter().map(|item| candidates[*item].operation).collect()),
+        Found::Violation(_) | Found::Conflict(_) => Judged::Invalid,
+        Found::Stopped(..) => Judged::GaveUp,
     }
 }
 

@@ -3,21 +3,83 @@
 //!
 //! [`check`] splits the history by key, which is exact (a history is linearizable iff each of its keys is: Herlihy and Wing
 //! 1990, locality), and judges each key on its own, several at a time (`router`): by an algorithm for the model's family
-//! if there is one (`register`), else by the general search (`search`), which leaves out what cannot matter (`prune`). A
+//! if there is one (`register`, `collections`), else by the general search (`search`), which leaves out what cannot matter (`prune`). A
 //! `valid` carries its linearization, which [`verify`] replays without any of this; an `invalid` its [`Evidence`]; an
 //! `unknown` how far it came.
+//!
+//! # From a history to a certificate
+//!
+//! ```
+//! use sextant::linearizability::{Certificate, Finding, Limits, Register, check};
+//! use sextant_histories::{History, Reader};
+//!
+//! // A write of 1, then a write of 2, then a read of 1: nobody may see what was overwritten before he asked.
+//! let lines = r#"{"process":0,"type":"invoke","f":"write","key":"x","value":1}
+//! {"process":0,"type":"ok","f":"write","key":"x","value":1}
+//! {"process":0,"type":"invoke","f":"write","key":"x","value":2}
+//! {"process":0,"type":"ok","f":"write","key":"x","value":2}
+//! {"process":1,"type":"invoke","f":"read","key":"x"}
+//! {"process":1,"type":"ok","f":"read","key":"x","value":1}
+//! "#;
+//! let events: Result<Vec<_>, _> = Reader::new("example", lines.as_bytes()).collect();
+//! let history = History::from_events(events?.into_iter().map(|(_, event)| event)).map_err(|(_, misuse)| misuse)?;
+//! let model = Register::default();
+//!
+//! let report = check(&history, &model, &Limits::default());
+//! let Finding::Invalid(evidence) = &report.finding else { panic!("a stale read is not linearizable") };
+//! assert_eq!(evidence.core.operations, [0, 1, 2]);
+//! assert_eq!(
+//!     evidence.reason,
+//!     "on key \"x\", read of 1 by process 1 (lines 5 to 6) began after write of 2 by process 0 had completed (line 4), \
+//!      which began after write of 1 by process 0 had completed (line 2)"
+//! );
+//!
+//! let mut file = Vec::new();
+//! Certificate::of(&history, &model, &report).expect("not unknown").write(&mut file)?;
+//! let certificate = Certificate::read(&file[..])?;
+//! certificate.verify(&history, &model)?;
+//!
+//! // Of the first four events the verdict is another, and so is the certificate.
+//! let before = history.prefix(4);
+//! let report = check(&before, &model, &Limits::default());
+//! let Finding::Valid(linearizations) = &report.finding else { panic!("two writes are linearizable") };
+//! assert_eq!(linearizations[0].order, [0, 1]);
+//! assert!(certificate.verify(&before, &model).is_err());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! While a history is recorded, [`online::Checker`] takes its events one by one:
+//!
+//! ```
+//! use sextant::linearizability::Register;
+//! use sextant::linearizability::online::{Checker, Status};
+//! use sextant_histories::{Call, Event, Kind, Reply};
+//!
+//! let model = Register::default();
+//! let mut checker = Checker::new(&model, 1_000_000);
+//! let read = |kind| Event { process: 7, kind, call: Call::Read, key: "x".into(), time: None };
+//! assert_eq!(checker.push(&read(Kind::Invoke)), Ok(&Status::Valid));
+//! let nobody_wrote_it = Reply::Read(9.into());
+//! assert_eq!(checker.push(&read(Kind::Ok(nobody_wrote_it))), Ok(&Status::Invalid { event: 1, key: "x".into() }));
+//! ```
 
 mod automaton;
 mod bits;
+pub mod certificate;
+mod collections;
+mod core;
 mod etcd;
 mod evidence;
 mod model;
+mod models;
+pub mod online;
 mod paths;
 mod plan;
 mod prune;
 mod register;
 mod router;
 mod search;
+mod sentence;
 mod verify;
 
 use std::fmt;
@@ -27,9 +89,14 @@ use std::time::{Duration, Instant};
 
 use sextant_histories::{History, Key};
 
+pub use certificate::Certificate;
+pub use core::{Core, weaken, weaken_others};
 pub use etcd::{Etcd, Store};
 pub use evidence::{Evidence, Prefix};
-pub use model::{CasRegister, Family, Model, Register};
+pub use model::{Family, Model};
+pub use models::{
+    AppendList, CasRegister, Chain, Counter, KeyValue, MultiRegister, Mutex, PriorityQueue, Queue, Register, Set, Stack,
+};
 pub use verify::verify;
 
 use crate::verdict::Verdict;

@@ -6,6 +6,53 @@ use std::hash::Hash;
 use sextant_histories::{Call, Reply, Value};
 
 /// A sequential object. Implement it for a model of your own; nothing else of the checker needs to change.
+///
+/// ```
+/// use sextant::linearizability::{Limits, Model, check};
+/// use sextant::verdict::Verdict;
+/// use sextant_histories::{Call, Event, History, Kind, Reply, Value};
+///
+/// /// Hands out tickets: 1, 2, 3, ...
+/// struct Tickets;
+///
+/// impl Model for Tickets {
+///     type State = i64;
+///
+///     fn name(&self) -> &str {
+///         "tickets"
+///     }
+///
+///     fn initial(&self) -> i64 {
+///         0
+///     }
+///
+///     fn step(&self, last: &i64, _call: &Call, reply: Option<&Reply>) -> Option<i64> {
+///         let next = last + 1;
+///         reply.is_none_or(|reply| *reply == Reply::Returned(Value::Int(next))).then_some(next)
+///     }
+///
+///     fn supports(&self, call: &Call) -> bool {
+///         matches!(call, Call::Other(name, _) if &**name == "take")
+///     }
+/// }
+///
+/// let take = |process, ticket: i64| {
+///     let event = |kind| Event {
+///         process,
+///         kind,
+///         call: Call::Other("take".into(), Value::Null),
+///         key: "counter hall".into(),
+///         time: None,
+///     };
+///     [event(Kind::Invoke), event(Kind::Ok(Reply::Returned(Value::Int(ticket))))]
+/// };
+/// let verdict = |events: Vec<Event>| {
+///     let history = History::from_events(events).unwrap();
+///     check(&history, &Tickets, &Limits::default()).verdict()
+/// };
+/// assert_eq!(verdict([take(0, 1), take(1, 2)].concat()), Verdict::Valid);
+/// assert_eq!(verdict([take(0, 1), take(1, 1)].concat()), Verdict::Invalid);
+/// ```
 pub trait Model: Sync {
     type State: Clone + Eq + Hash + Debug;
 
@@ -42,6 +89,12 @@ pub trait Model: Sync {
     fn keyed(&self) -> bool {
         true
     }
+
+    /// Whether the model knows of no particular history, so that it judges changed copies of one as well. Only then is a
+    /// smallest core looked for.
+    fn judges_any_history(&self) -> bool {
+        true
+    }
 }
 
 /// Kinds of objects for which there are better algorithms than the general search. Each is a promise that the calls mean
@@ -53,108 +106,18 @@ pub enum Family {
     Register {
         initial: Value,
     },
-    /// Starts empty; `add`, `remove`, `contains`.
+    /// A number: `add` adds, `read` returns it.
+    Counter {
+        initial: i64,
+    },
+    /// Starts empty; `add`, `remove`, `contains`, and `read`, which lists all elements.
     Set,
-    /// Starts empty; first in, first out.
+    /// Starts empty; first in, first out. Null is no element, but what an empty queue returns.
     Queue,
-    /// Starts empty; last in, first out.
+    /// Starts empty; last in, first out; null as above.
     Stack,
-    /// Starts empty; the least goes out first.
+    /// Starts empty; the least in the order of [`Value`] goes out first; null as above.
     PriorityQueue,
-}
-
-/// A register that is read and written.
-#[derive(Clone, Debug, Default)]
-pub struct Register {
-    pub initial: Value,
-}
-
-/// A register that is read, written, and compared-and-set.
-#[derive(Clone, Debug, Default)]
-pub struct CasRegister {
-    pub initial: Value,
-}
-
-impl Model for Register {
-    type State = Value;
-
-    fn name(&self) -> &str {
-        "register"
-    }
-
-    fn initial(&self) -> Value {
-        self.initial.clone()
-    }
-
-    fn step(&self, state: &Value, call: &Call, reply: Option<&Reply>) -> Option<Value> {
-        if self.supports(call) { install(state, call, reply) } else { None }
-    }
-
-    fn supports(&self, call: &Call) -> bool {
-        matches!(call, Call::Read | Call::Write(_))
-    }
-
-    fn show(&self, state: &Value) -> String {
-        state.to_string()
-    }
-
-    fn only_observes(&self, call: &Call, reply: &Reply) -> bool {
-        observes(call, reply)
-    }
-
-    fn family(&self) -> Family {
-        Family::Register { initial: self.initial.clone() }
-    }
-}
-
-impl Model for CasRegister {
-    type State = Value;
-
-    fn name(&self) -> &str {
-        "cas-register"
-    }
-
-    fn initial(&self) -> Value {
-        self.initial.clone()
-    }
-
-    fn step(&self, state: &Value, call: &Call, reply: Option<&Reply>) -> Option<Value> {
-        install(state, call, reply)
-    }
-
-    fn supports(&self, call: &Call) -> bool {
-        matches!(call, Call::Read | Call::Write(_) | Call::Cas { .. })
-    }
-
-    fn show(&self, state: &Value) -> String {
-        state.to_string()
-    }
-
-    fn only_observes(&self, call: &Call, reply: &Reply) -> bool {
-        observes(call, reply)
-    }
-
-    fn family(&self) -> Family {
-        Family::Register { initial: self.initial.clone() }
-    }
-}
-
-fn install(state: &Value, call: &Call, reply: Option<&Reply>) -> Option<Value> {
-    match (call, reply) {
-        (Call::Read, None) => Some(state.clone()),
-        (Call::Read, Some(Reply::Read(seen))) => (seen == state).then(|| state.clone()),
-        (Call::Write(value), None | Some(Reply::Written)) => Some(value.clone()),
-        (Call::Cas { old, new }, None) => Some(if state == old { new.clone() } else { state.clone() }),
-        (Call::Cas { old, new }, Some(Reply::Swapped)) => (state == old).then(|| new.clone()),
-        (Call::Cas { old, .. }, Some(Reply::Differed)) => (state != old).then(|| state.clone()),
-        _ => None,
-    }
-}
-
-fn observes(call: &Call, reply: &Reply) -> bool {
-    match (call, reply) {
-        (Call::Cas { old, new }, Reply::Swapped) => old == new,
-        (_, Reply::Read(_) | Reply::Differed) => true,
-        _ => false,
-    }
+    /// Starts unlocked; `acquire` and `release` in turns.
+    Mutex,
 }

@@ -17,6 +17,7 @@ use sextant_histories::{History, Key, Operation};
 
 use super::automaton::Automaton;
 use super::bits::Hashing;
+use super::collections;
 use super::evidence;
 use super::model::{Family, Model};
 use super::plan::Plan;
@@ -268,11 +269,10 @@ fn route<M: Model>(
 }
 
 /// By an algorithm for the model's family, if there is one for these operations.
-fn special(candidates: &[Candidate<'_>], family: &Family, budget: Budget, _cancelled: Cancelled<'_>) -> Option<Found> {
+fn special(candidates: &[Candidate<'_>], family: &Family, budget: Budget, cancelled: Cancelled<'_>) -> Option<Found> {
     match family {
         Family::Register { initial } => register::decide(candidates, initial, budget),
-        // Here go the algorithms for collections.
-        Family::General | Family::Set | Family::Queue | Family::Stack | Family::PriorityQueue => None,
+        others => collections::decide(candidates, others, budget, cancelled),
     }
 }
 

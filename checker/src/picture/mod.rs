@@ -144,17 +144,16 @@ impl<'a> Picture<'a> {
     }
 }
 
-/// How many bystanders to show: a few are read.
-const BYSTANDERS: usize = 6;
-
+/// The core and nothing else: it contradicts itself, whatever was pending beside it.
 fn members(evidence: &Evidence) -> Vec<Member> {
-    let member = |role| move |operation: &usize| Member { operation: *operation, role };
-    let known = |number: &&usize| **number != evidence.operation && !evidence.witnesses.contains(number);
-    let because = evidence.witnesses.iter().filter(|number| **number != evidence.operation);
-    std::iter::once(Member { operation: evidence.operation, role: Role::Impossible })
-        .chain(because.map(member(Role::Because)))
-        .chain(evidence.concurrent.iter().filter(known).take(BYSTANDERS).map(member(Role::Concurrent)))
-        .collect()
+    let core = &evidence.core.operations;
+    // Where the search gave up is not always in the core that was found from there.
+    let role = match core.contains(&evidence.operation) {
+        true => |operation, impossible| if operation == impossible { Role::Impossible } else { Role::Because },
+        false => |_, _| Role::Member,
+    };
+    let member = |operation: &usize| Member { operation: *operation, role: role(*operation, evidence.operation) };
+    core.iter().map(member).collect()
 }
 
 /// Writes the page. A million operations make some 20 MB. The same picture gives the same bytes.

@@ -43,7 +43,7 @@ fn the_reason_and_the_core_are_there_without_script() {
     let report = check(&history, &CasRegister::default(), &Limits::default());
     let picture = Picture::of_report("x", "cas-register", &history, &report);
     let Finding::Invalid(evidence) = &report.finding else { panic!("a stale read is invalid") };
-    assert_eq!(picture.core[0], Member { operation: evidence.operation, role: Role::Impossible });
+    assert_eq!(picture.failing(), evidence.core.operations);
     let page = html(&picture);
     let body = &page[..page.find("<main").unwrap()];
     let escaped = evidence.reason.replace('"', "&quot;");

@@ -6,20 +6,20 @@ use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clap::ValueEnum;
 use serde::Serialize;
 use sextant::consistency::Promise;
-use sextant::linearizability::{
-    CasRegister, Etcd, Evidence, Finding, Limits, Model, Prefix, Register, Report, check, verify,
-};
+use sextant::linearizability::{Evidence, Finding, Limits, Model, Prefix, Report, check, verify};
 use sextant::picture::Picture;
 use sextant::verdict::{Exit, Verdict};
+use sextant_histories::History;
 use sextant_histories::formats::{self, Loaded, Order};
-use sextant_histories::{Call, History, Operation, Outcome, Reply};
 
 use super::input::Input;
+use super::model::{ModelName, WithModel};
 use super::picture;
 use super::promise::{PromiseArgs, PromiseName};
+use super::timeline::timeline;
+use super::verify::write as certify;
 use crate::cli::output;
 
 #[derive(Debug, clap::Args)]
@@ -53,16 +53,26 @@ pub struct Check {
     /// Also write a page that shows the history and what was found, for one history
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
+    /// Also write why it is so, for `history verify`, for one history: an order of its operations, or a core without one
+    #[arg(long, value_name = "FILE")]
+    certificate: Option<PathBuf>,
     #[command(flatten)]
     input: Input,
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum ModelName {
-    Register,
-    CasRegister,
-    /// etcd's key-value store, for reports of its robustness tests
-    Etcd,
+/// One file, to be judged by the model that was asked for.
+struct Judge<'a> {
+    check: &'a Check,
+    file: &'a Path,
+    history: &'a History,
+}
+
+impl WithModel for Judge<'_> {
+    type Output = io::Result<Exit>;
+
+    fn with<M: Model>(self, model: &M) -> io::Result<Exit> {
+        self.check.judge_by(self.file, self.history, model)
+    }
 }
 
 impl Check {
@@ -74,8 +84,12 @@ impl Check {
             output::error(&reason);
             return Ok(Exit::Unreadable);
         }
-        if self.html.is_some() && self.promise.promise != PromiseName::Linearizable {
-            output::error("--html shows what is linearizable, not other promises");
+        if (self.html.is_some() || self.certificate.is_some()) && self.promise.promise != PromiseName::Linearizable {
+            output::error("--html and --certificate show what is linearizable, not other promises");
+            return Ok(Exit::Unreadable);
+        }
+        if self.certificate.is_some() && self.files.len() > 1 {
+            output::error("--certificate is for one history");
             return Ok(Exit::Unreadable);
         }
         let exits: io::Result<Vec<Exit>> = self.files.iter().map(|file| self.judge(file)).collect();
@@ -92,15 +106,19 @@ impl Check {
             output::error(&format!("{}: has sessions and no times, so nothing says what is {name}", file.display()));
             return Ok(Exit::Unreadable);
         }
-        let initial = conventions.initial;
         match (promise, self.model) {
-            (PromiseName::Linearizable | PromiseName::Other(Promise::Sequential), Some(model)) => match model {
-                ModelName::Register => self.judge_by(file, &history, &Register { initial }),
-                ModelName::CasRegister => self.judge_by(file, &history, &CasRegister { initial }),
-                ModelName::Etcd => self.judge_by(file, &history, &Etcd::for_history(&history)),
-            },
+            (PromiseName::Linearizable | PromiseName::Other(Promise::Sequential), Some(model)) => {
+                let initial = match model.initial(conventions.initial, self.input.options().initial) {
+                    Ok(initial) => initial,
+                    Err(reason) => {
+                        output::error(&reason);
+                        return Ok(Exit::Unreadable);
+                    }
+                };
+                model.apply(&history, initial, Judge { check: self, file, history: &history })
+            }
             (PromiseName::Other(promise), _) => {
-                self.promise.judge(promise, file, &history, initial, self.timeout, self.json)
+                self.promise.judge(promise, file, &history, conventions.initial, self.timeout, self.json)
             }
             (PromiseName::Linearizable, None) => {
                 output::error("--promise linearizable needs a --model");
@@ -128,6 +146,9 @@ impl Check {
         if let Some(html) = &self.html {
             let picture = Picture::of_report(file.display().to_string(), model.name(), history, &report);
             picture::write(&picture, html)?;
+        }
+        if let Some(certificate) = &self.certificate {
+            certify(certificate, history, model, &report)?;
         }
         Ok(report.verdict().into())
     }
@@ -176,23 +197,30 @@ fn text(file: &Path, model: &str, history: &History, report: &Report) -> String 
     text
 }
 
-/// How many operations of a kind to list; a few are read, all of them are not.
-const LISTED: usize = 6;
+/// A core that is not known to be smallest is shown up to this size; of a larger one, what surrounds the failure.
+const SHOWN: usize = 12;
 
 fn explain(text: &mut String, history: &History, evidence: &Evidence) {
-    let mut list = |role: &str, numbers: &[usize]| {
-        for number in numbers.iter().take(LISTED) {
-            let _ = write!(text, "\n  {role:<15} {}", describe(history, *number));
-        }
-        if let Some(more) = numbers.len().checked_sub(LISTED).filter(|more| *more > 0) {
-            let _ = write!(text, "\n  {role:<15} and {more} more");
-        }
+    let core = &evidence.core;
+    let count = match core.operations.len() {
+        1 => "one operation is impossible".to_owned(),
+        count => format!("{count} operations do not fit together"),
     };
-    let pending = evidence.concurrent.iter().copied();
-    let pending: Vec<usize> = pending.filter(|number| !evidence.witnesses.contains(number)).collect();
-    list("impossible", &[evidence.operation]);
-    list("because of", &evidence.witnesses);
-    list("concurrent", &pending);
+    let rows = if core.smallest || core.operations.len() <= SHOWN {
+        let known = if core.smallest { "smallest core" } else { "core, not known to be smallest" };
+        let _ = write!(text, "\n  {known}: {count}, whatever the others did");
+        timeline(history, &core.operations)
+    } else {
+        let _ = write!(text, "\n  no small core is known; what fits nowhere, and what is around it:");
+        let around = [&[evidence.operation], &evidence.witnesses[..], &evidence.concurrent[..]].concat();
+        let mut around: Vec<usize> = around.into_iter().take(SHOWN).collect();
+        around.sort_unstable();
+        around.dedup();
+        timeline(history, &around)
+    };
+    for row in rows {
+        let _ = write!(text, "\n    {row}");
+    }
     let (extent, events) = match evidence.prefix {
         Prefix::Shortest(events) => ("not linearizable from", events),
         Prefix::AtMost(events) => ("not linearizable at the latest from", events),
@@ -200,28 +228,8 @@ fn explain(text: &mut String, history: &History, evidence: &Evidence) {
     let _ = write!(text, "\n  {extent} line {} on", history.line(events.saturating_sub(1)));
 }
 
-fn describe(history: &History, number: usize) -> String {
-    let operation = &history.operations()[number];
-    let invoked = history.line(operation.invoked.index);
-    let lines = match operation.completed {
-        Some(completed) => format!("lines {invoked} and {}", history.line(completed.index)),
-        None => format!("line {invoked}, never completed"),
-    };
-    format!("process {:<4} {:<32} {lines}", operation.process, ended(operation))
-}
-
-fn ended(operation: &Operation) -> String {
-    match (&operation.call, &operation.outcome) {
-        (Call::Read, Outcome::Ok(Reply::Read(value))) => format!("read -> {value}"),
-        (call, Outcome::Ok(Reply::Differed)) => format!("{call} -> differed"),
-        (call, Outcome::Ok(_)) => format!("{call} -> ok"),
-        (call, Outcome::Fail) => format!("{call} -> fail"),
-        (call, Outcome::Indeterminate) => format!("{call} -> info"),
-    }
-}
-
 /// `60s`, `500ms`, `2m`, or seconds; fractions are fine.
-fn duration(text: &str) -> Result<Duration, String> {
+pub fn duration(text: &str) -> Result<Duration, String> {
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let seconds_each = match &text[digits.len()..] {
         "ms" => 0.001,

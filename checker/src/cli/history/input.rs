@@ -84,7 +84,7 @@ fn format(text: &str) -> Result<Asked, String> {
 }
 
 /// What is no JSON is a string, so that quotes need no quotes.
-fn value(text: &str) -> Result<Value, String> {
+pub fn value(text: &str) -> Result<Value, String> {
     let looks_like_json = text.starts_with(['"', '[', '{']) || text.parse::<f64>().is_ok();
     match serde_json::from_str(text) {
         Ok(value) => Ok(value),

@@ -4,9 +4,13 @@ mod check;
 mod convert;
 mod generate;
 mod input;
+mod model;
 mod picture;
 mod promise;
 mod stats;
+mod timeline;
+mod verify;
+mod watch;
 
 use std::io;
 
@@ -23,6 +27,10 @@ pub struct Args {
 enum Command {
     /// Are the histories linearizable?
     Check(check::Check),
+    /// Does a certificate that `check` wrote hold?
+    Verify(verify::Verify),
+    /// Judge a history while it is recorded, up to its first violation
+    Watch(watch::Watch),
     /// Make a history whose verdict is known
     Generate(generate::Generate),
     /// What the histories consist of
@@ -34,6 +42,8 @@ enum Command {
 pub fn run(args: &Args) -> io::Result<Exit> {
     match &args.command {
         Command::Check(check) => check.run(),
+        Command::Verify(verify) => verify.run(),
+        Command::Watch(watch) => watch.run(),
         Command::Generate(generate) => generate.run(),
         Command::Stats(stats) => stats.run(),
         Command::Convert(convert) => convert.run(),

@@ -9,6 +9,41 @@ pub trait Pack: Sized {
 
     /// Takes exactly [`Pack::BITS`] bits, which `put` wrote.
     fn get(from: &mut Reader) -> Self;
+
+    /// The bits as a number. Law: there are at most 64. A value of several fields that goes through one number costs one
+    /// `put` instead of many.
+    #[inline]
+    fn word(&self) -> u64 {
+        let mut word = [0];
+        let mut writer = Writer::new(&mut word);
+        self.put(&mut writer);
+        writer.finish();
+        word[0]
+    }
+
+    /// The value of [`Pack::word`].
+    #[inline]
+    fn of_word(word: u64) -> Self {
+        Self::get(&mut Reader::new(&[word]))
+    }
+}
+
+/// The number, if it fits `width` bits; a state that is cut is another state.
+#[inline]
+#[must_use]
+pub fn fitting(value: u64, width: u32) -> u64 {
+    assert!(width >= 64 || value >> width == 0, "{value} does not fit {width} bits");
+    value
+}
+
+/// The low `width` bits of what is `at` bits up.
+#[inline]
+#[must_use]
+pub fn field(word: u64, at: u32, width: u32) -> u64 {
+    if width == 0 {
+        return 0;
+    }
+    word >> at & (u64::MAX >> (64 - width))
 }
 
 /// Puts numbers of a few bits behind one another, least significant bit first.
@@ -31,7 +66,7 @@ impl<'a> Writer<'a> {
     /// Puts the low `width` bits, at most 64. Law: `value` fits, because a state that is cut is another state.
     #[inline]
     pub fn put(&mut self, value: u64, width: u32) {
-        assert!(width >= 64 || value >> width == 0, "{value} does not fit {width} bits");
+        let value = fitting(value, width);
         if width == 0 {
             return;
         }
@@ -148,6 +183,14 @@ macro_rules! numbers {
             fn get(from: &mut Reader) -> Self {
                 Self::narrow(from.get(Self::BITS))
             }
+            #[inline]
+            fn word(&self) -> u64 {
+                self.widen()
+            }
+            #[inline]
+            fn of_word(word: u64) -> Self {
+                Self::narrow(word)
+            }
         }
     )*};
 }
@@ -166,6 +209,16 @@ impl Pack for bool {
     fn get(from: &mut Reader) -> Self {
         from.get(1) == 1
     }
+
+    #[inline]
+    fn word(&self) -> u64 {
+        u64::from(*self)
+    }
+
+    #[inline]
+    fn of_word(word: u64) -> Self {
+        word == 1
+    }
 }
 
 impl<T: Pack, const N: usize> Pack for [T; N] {
@@ -173,12 +226,29 @@ impl<T: Pack, const N: usize> Pack for [T; N] {
 
     #[inline]
     fn put(&self, out: &mut Writer) {
+        if Self::BITS <= 64 {
+            return out.put(self.word(), Self::BITS);
+        }
         self.iter().for_each(|item| item.put(out));
     }
 
     #[inline]
     fn get(from: &mut Reader) -> Self {
+        if Self::BITS <= 64 {
+            return Self::of_word(from.get(Self::BITS));
+        }
         std::array::from_fn(|_| T::get(from))
+    }
+
+    #[inline]
+    fn word(&self) -> u64 {
+        let each = self.iter().enumerate();
+        each.fold(0, |word, (place, item)| word | item.word() << (place as u32 * T::BITS))
+    }
+
+    #[inline]
+    fn of_word(word: u64) -> Self {
+        std::array::from_fn(|place| T::of_word(field(word, place as u32 * T::BITS, T::BITS)))
     }
 }
 
@@ -260,12 +330,40 @@ macro_rules! pack {
 
             #[inline]
             fn put(&self, out: &mut $crate::explore::packed::Writer) {
+                if Self::BITS <= 64 {
+                    return out.put($crate::explore::packed::Pack::word(self), Self::BITS);
+                }
                 $($crate::pack!(@put out, self.$field, $type $(=> $bits)?);)*
             }
 
             #[inline]
             fn get(from: &mut $crate::explore::packed::Reader) -> Self {
+                if Self::BITS <= 64 {
+                    return <Self as $crate::explore::packed::Pack>::of_word(from.get(Self::BITS));
+                }
                 $(let $field = $crate::pack!(@get from, $type $(=> $bits)?);)*
+                $name { $($field),* }
+            }
+
+            #[inline]
+            fn word(&self) -> u64 {
+                let (mut word, mut at) = (0, 0);
+                $(
+                    word |= $crate::pack!(@word self.$field, $type $(=> $bits)?) << at;
+                    at += $crate::pack!(@bits $type $(=> $bits)?);
+                )*
+                let _ = at;
+                word
+            }
+
+            #[inline]
+            fn of_word(word: u64) -> Self {
+                let mut at = 0;
+                $(
+                    let $field = $crate::pack!(@of word, at, $type $(=> $bits)?);
+                    at += $crate::pack!(@bits $type $(=> $bits)?);
+                )*
+                let _ = (at, word);
                 $name { $($field),* }
             }
         }
@@ -292,6 +390,9 @@ macro_rules! pack {
 
             #[inline]
             fn put(&self, out: &mut $crate::explore::packed::Writer) {
+                if Self::BITS <= 64 {
+                    return out.put($crate::explore::packed::Pack::word(self), Self::BITS);
+                }
                 enum Tag { $($variant),* }
                 let tag_bits = $crate::explore::packed::tag_bits([$(stringify!($variant)),*].len());
                 match self {
@@ -317,6 +418,23 @@ macro_rules! pack {
                 })*
                 panic!("{tag} is no variant of {}: these bits were not packed by it", stringify!($name))
             }
+
+            #[inline]
+            fn word(&self) -> u64 {
+                enum Tag { $($variant),* }
+                let tag_bits = $crate::explore::packed::tag_bits([$(stringify!($variant)),*].len());
+                match self {
+                    $($name::$variant $({ $($field),* })? => {
+                        let (mut word, mut at) = (Tag::$variant as u64, tag_bits);
+                        $($(
+                            word |= $crate::pack!(@word *$field, $type $(=> $bits)?) << at;
+                            at += $crate::pack!(@bits $type $(=> $bits)?);
+                        )*)?
+                        let _ = (&mut word, &mut at);
+                        word
+                    })*
+                }
+            }
         }
     };
     (@bits $type:ty) => { <$type as $crate::explore::packed::Pack>::BITS };
@@ -324,6 +442,17 @@ macro_rules! pack {
     (@put $out:ident, $value:expr, $type:ty) => { $crate::explore::packed::Pack::put(&$value, $out) };
     (@put $out:ident, $value:expr, $type:ty => $bits:expr) => {
         $out.put(<$type as $crate::explore::packed::Narrow>::widen($value), $bits)
+    };
+    (@word $value:expr, $type:ty) => { $crate::explore::packed::Pack::word(&$value) };
+    (@word $value:expr, $type:ty => $bits:expr) => {
+        $crate::explore::packed::fitting(<$type as $crate::explore::packed::Narrow>::widen($value), $bits)
+    };
+    (@of $word:ident, $at:ident, $type:ty) => {{
+        let bits = <$type as $crate::explore::packed::Pack>::BITS;
+        <$type as $crate::explore::packed::Pack>::of_word($crate::explore::packed::field($word, $at, bits))
+    }};
+    (@of $word:ident, $at:ident, $type:ty => $bits:expr) => {
+        <$type as $crate::explore::packed::Narrow>::narrow($crate::explore::packed::field($word, $at, $bits))
     };
     (@get $from:ident, $type:ty) => { <$type as $crate::explore::packed::Pack>::get($from) };
     (@get $from:ident, $type:ty => $bits:expr) => {
@@ -376,6 +505,76 @@ mod tests {
                 prop_assert_eq!(reader.get(width), value);
             }
         }
+    }
+
+    crate::pack! {
+        #[derive(Clone, Copy, Debug, PartialEq)]
+        enum Small { Nothing, Number { n: u8 => 5 }, Pair { a: bool, b: u16 => 9 }, Deep { inner: Option<[bool; 3]> } }
+    }
+
+    crate::pack! {
+        #[derive(Clone, Copy, Debug, PartialEq)]
+        struct Narrow64 { first: u64 => 20, small: Small, pair: (u8, bool), rest: [u8; 2] }
+    }
+
+    crate::pack! {
+        #[derive(Clone, Copy, Debug, PartialEq)]
+        enum Wide { Long { words: [u64; 2], small: Small }, Short { one: Narrow64 } }
+    }
+
+    crate::pack! {
+        #[derive(Clone, Copy, Debug, PartialEq)]
+        struct Both { flag: bool, wide: Wide, narrow: [Narrow64; 2], last: u64 }
+    }
+
+    fn small() -> impl Strategy<Value = Small> {
+        prop_oneof![
+            Just(Small::Nothing),
+            (0u8..32).prop_map(|n| Small::Number { n }),
+            (any::<bool>(), 0u16..512).prop_map(|(a, b)| Small::Pair { a, b }),
+            any::<Option<[bool; 3]>>().prop_map(|inner| Small::Deep { inner }),
+        ]
+    }
+
+    fn narrow() -> impl Strategy<Value = Narrow64> {
+        let parts = (0u64..1 << 20, small(), any::<(u8, bool)>(), any::<[u8; 2]>());
+        parts.prop_map(|(first, small, pair, rest)| Narrow64 { first, small, pair, rest })
+    }
+
+    fn wide() -> impl Strategy<Value = Wide> {
+        prop_oneof![
+            (any::<[u64; 2]>(), small()).prop_map(|(words, small)| Wide::Long { words, small }),
+            narrow().prop_map(|one| Wide::Short { one }),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4000))]
+        #[test]
+        fn structs_and_enums_come_back(
+            flag in any::<bool>(),
+            wide in wide(),
+            narrow in [narrow(), narrow()],
+            last in any::<u64>(),
+        ) {
+            prop_assert_eq!((Small::BITS, Narrow64::BITS), (2 + 10, 20 + 12 + 9 + 16));
+            let value = Both { flag, wide, narrow, last };
+            let mut words = vec![u64::MAX; Both::BITS.div_ceil(64) as usize];
+            let mut writer = Writer::new(&mut words);
+            value.put(&mut writer);
+            prop_assert_eq!(writer.position(), Both::BITS);
+            writer.finish();
+            prop_assert_eq!(Both::get(&mut Reader::new(&words)), value);
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "8 does not fit 3 bits")]
+    fn a_field_is_never_cut() {
+        crate::pack! {
+            struct Field { number: u8 => 3 }
+        }
+        Field { number: 8 }.word();
     }
 
     #[test]

@@ -203,8 +203,15 @@ fn short_word(bytes: &[u8]) -> u64 {
 }
 
 impl Visited for Exact {
-    fn new(bytes: usize, shard_bits: u32) -> Self {
-        Exact::of(Layout::new(bytes, shard_bits, CAPACITY_MIN))
+    fn new(bytes: usize, shard_bits: u32, memory: usize) -> Self {
+        // With more slots than these a slot is no longer.
+        let stride = Layout::new(bytes, shard_bits, (memory / bytes).max(CAPACITY_MIN)).stride;
+        let capacity = (memory.saturating_sub(PADDING) / stride).saturating_sub(OVERFLOW).max(CAPACITY_MIN);
+        Exact::of(Layout::new(bytes, shard_bits, capacity))
+    }
+
+    fn is_filled(&self) -> bool {
+        self.len > self.layout.capacity / 4 * 3
     }
 
     #[inline]
@@ -281,6 +288,7 @@ impl Visited for Exact {
     }
 
     fn clear(&mut self) {
-        *self = Exact::of(self.layout.resized(CAPACITY_MIN));
+        self.slots.fill(0);
+        self.len = 0;
     }
 }

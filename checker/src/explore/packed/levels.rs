@@ -131,6 +131,12 @@ impl Storage {
         Storage { limit, counter: Arc::default(), written: AtomicU64::new(0), folder: Mutex::new(folder) }
     }
 
+    /// Bytes of states that may be in memory.
+    #[must_use]
+    pub fn limit(&self) -> usize {
+        self.limit
+    }
+
     /// Bytes of states in memory.
     #[must_use]
     pub fn in_memory(&self) -> usize {
@@ -231,7 +237,7 @@ impl Growing<'_> {
     ///
     /// # Errors
     /// If they had to be written to a file and could not be.
-    pub fn push(&self, states: Vec<u8>) -> Result<(), Failure> {
+    pub fn push(&self, mut states: Vec<u8>) -> Result<(), Failure> {
         if states.is_empty() {
             return Ok(());
         }
@@ -239,6 +245,8 @@ impl Growing<'_> {
         let fits = storage.in_memory() + states.len() <= storage.limit;
         let file = if self.stays || !fits { Some(self.write(&states)?) } else { None };
         let memory = (fits || file.is_none()).then(|| {
+            // The last chunks of a level are short, and only their length is counted.
+            states.shrink_to_fit();
             storage.counter.fetch_add(states.len(), Ordering::Relaxed);
             Arc::new(Held { states, counter: storage.counter.clone() })
         });

@@ -28,7 +28,7 @@ use std::time::Duration;
 
 use stateright::Model;
 
-pub use bits::{Narrow, Pack, Reader, Writer, tag_bits};
+pub use bits::{Narrow, Pack, Reader, Writer, field, fitting, tag_bits};
 pub use checkpoint::{Begin, Checkpoint};
 pub use mix::expected_collisions;
 pub use run::explore;

@@ -46,7 +46,7 @@ struct Begun {
 impl<M: Packed + Sync, V: Visited> Search<'_, M, V> {
     fn run(self, progress: &mut dyn FnMut(Progress)) -> Result<Outcome<M::State, M::Action>, Failure> {
         let mut workers = self.workers();
-        let mut kept = Kept { levels: Vec::new(), limit: self.options.kept_bytes };
+        let mut kept = Kept { levels: Vec::new(), limit: self.options.kept_bytes.min(self.storage.limit() / 2) };
         let mut begun = self.begin(&mut workers, &mut kept)?;
         let end = loop {
             match self.next_level(&mut workers, &mut begun, &mut kept, progress) {

@@ -32,9 +32,9 @@ pub(super) struct Search<'a, M: Packed, V> {
     shards: Vec<Mutex<V>>,
     shard_bits: u32,
     pub storage: Storage,
-    /// Bytes of the tables after which they are written out.
-    table_limit: usize,
-    /// The tables have reached their limit.
+    /// Whether tables are written out instead of growing.
+    spills: bool,
+    /// A table has reached its limit.
     pause: AtomicBool,
     /// What was written out.
     runs: Mutex<Vec<Arc<Run>>>,
@@ -72,14 +72,16 @@ impl<'a, M: Packed + Sync, V: Visited> Search<'a, M, V> {
         assert!(options.threads > 0, "a search needs a thread");
         let shard_bits = 6 + (options.threads / 4).next_power_of_two().ilog2().min(4);
         let shape = Shape::of(model);
-        let shards: Vec<_> = (0..1 << shard_bits).map(|_| Mutex::new(V::new(shape.bytes, shard_bits))).collect();
         let (recent, words) = (recent_words::<V>(shape), shape.words);
-        let workers = options.threads * (Worker::memory(shards.len(), words, recent) + 3 * CHUNK);
+        let workers = options.threads * (Worker::memory(1 << shard_bits, words, recent) + 3 * CHUNK);
         let (levels_limit, table_limit) = match limits(options.memory, workers) {
             // What the first search has given back may still be counted; a trace is worth a little more.
             Err(_) if !judges => (LEAST / 4, LEAST / 2),
             limits => limits?,
         };
+        // Where memory is short the tables have their full size from the begin: growing would leave gaps behind.
+        let first = if options.memory.is_some() { table_limit >> shard_bits } else { 0 };
+        let shards: Vec<_> = (0..1 << shard_bits).map(|_| Mutex::new(V::new(shape.bytes, shard_bits, first))).collect();
         let storage = match &options.checkpoint {
             // A search that is repeated for its levels leaves the checkpoint alone.
             Some(checkpoint) if judges => Storage::checkpointed(levels_limit, &checkpoint.folder),
@@ -95,7 +97,7 @@ impl<'a, M: Packed + Sync, V: Visited> Search<'a, M, V> {
             shards,
             shard_bits,
             storage,
-            table_limit,
+            spills: options.memory.is_some(),
             pause: AtomicBool::new(false),
             runs: Mutex::default(),
             began: Instant::now(),
@@ -240,8 +242,6 @@ impl<'a, M: Packed + Sync, V: Visited> Search<'a, M, V> {
         let run = write(&self.shards, known, path)?;
         self.storage.add_written(run.bytes());
         runs.push(Arc::new(run));
-        let memory = self.shards.iter().map(|shard| lock(shard).memory()).sum();
-        self.table_bytes.store(memory, Ordering::Relaxed);
         Ok(())
     }
 
@@ -495,7 +495,8 @@ impl<'a, M: Packed + Sync, V: Visited> Search<'a, M, V> {
                 }
             }
             let grown = table.memory() - memory;
-            if self.table_bytes.fetch_add(grown, Ordering::Relaxed) + grown > self.table_limit {
+            self.table_bytes.fetch_add(grown, Ordering::Relaxed);
+            if self.spills && table.is_filled() {
                 self.pause.store(true, Ordering::Relaxed);
             }
         }
@@ -550,8 +551,8 @@ fn recent_words<V: Visited>(shape: Shape) -> usize {
 /// The least memory that levels and tables get together.
 const LEAST: usize = 4 << 20;
 
-/// Bytes for levels and for tables within a limit for the process, which has some in use and whose threads need more.
-/// A shard that grows is there twice, so the tables get less than is left.
+/// Bytes for levels and for tables within a limit for the process, which has some in use and whose threads need more. What
+/// is left over is for chunks that are read back and for what the allocator does not give back.
 fn limits(memory: Option<u64>, workers: usize) -> Result<(usize, usize), Failure> {
     let Some(memory) = memory else { return Ok((usize::MAX, usize::MAX)) };
     let used = resident_bytes() + workers;

@@ -8,8 +8,12 @@ use super::mix;
 
 /// What the search asks of a shard. `key` is always [`Visited::key`] of `state`.
 pub trait Visited: Send + Sync + Sized {
-    /// An empty shard for packed states of `bytes` bytes; the most significant `shard_bits` of a key choose the shard.
-    fn new(bytes: usize, shard_bits: u32) -> Self;
+    /// An empty shard for packed states of `bytes` bytes; the most significant `shard_bits` of a key choose the shard. It
+    /// begins with about `memory` bytes.
+    fn new(bytes: usize, shard_bits: u32, memory: usize) -> Self;
+
+    /// Whether three quarters of the homes have a key.
+    fn is_filled(&self) -> bool;
 
     /// The key of a packed state of `bytes` bytes.
     fn key(state: &[u64], bytes: usize) -> u64;
@@ -43,6 +47,7 @@ pub trait Visited: Send + Sync + Sized {
     /// number of this shard.
     fn each(&self, shard: usize, take: impl FnMut(usize, &[u8]));
 
+    /// Empties the shard; it keeps its size.
     fn clear(&mut self);
 }
 
@@ -126,8 +131,13 @@ fn never_zero(key: u64) -> u64 {
 }
 
 impl Visited for Fingerprints {
-    fn new(_: usize, shard_bits: u32) -> Self {
-        Fingerprints { slots: vec![0; CAPACITY_MIN + OVERFLOW], capacity: CAPACITY_MIN, len: 0, shard_bits }
+    fn new(_: usize, shard_bits: u32, memory: usize) -> Self {
+        let capacity = (memory / 8).saturating_sub(OVERFLOW).max(CAPACITY_MIN);
+        Fingerprints { slots: vec![0; capacity + OVERFLOW], capacity, len: 0, shard_bits }
+    }
+
+    fn is_filled(&self) -> bool {
+        self.len > self.capacity / 4 * 3
     }
 
     #[inline]
@@ -188,8 +198,7 @@ impl Visited for Fingerprints {
     }
 
     fn clear(&mut self) {
-        self.slots = vec![0; CAPACITY_MIN + OVERFLOW];
-        self.capacity = CAPACITY_MIN;
+        self.slots.fill(0);
         self.len = 0;
     }
 }
@@ -221,7 +230,7 @@ mod tests {
 
     fn agrees_with_a_set<V: Visited>(bytes: usize, count: u64, shard: usize, shard_bits: u32) {
         let tells_states = V::record_bytes(4) == 4;
-        let mut table = V::new(bytes, shard_bits);
+        let mut table = V::new(bytes, shard_bits, 0);
         let mut set = BTreeSet::new();
         for state in states(bytes, count) {
             let key = V::key(&state, bytes);
@@ -253,6 +262,30 @@ mod tests {
         }
     }
 
+    fn takes_the_memory_that_it_is_given<V: Visited>(bytes: usize) {
+        let mut table = V::new(bytes, 6, 1 << 18);
+        let before = table.memory();
+        assert!((240 << 10..=1 << 18).contains(&before), "{bytes}: {before} bytes");
+        let in_shard =
+            states(bytes, 4_000_000).map(|state| (V::key(&state, bytes), state)).filter(|(key, _)| key >> 58 == 9);
+        in_shard.take(50_000).for_each(|(key, state)| {
+            if !table.is_filled() {
+                table.insert(key, &state);
+            }
+        });
+        assert!(table.is_filled(), "{bytes}");
+        assert_eq!(table.memory(), before, "it has not grown");
+        table.clear();
+        assert_eq!((table.memory(), table.is_filled()), (before, false));
+        table.each(9, |_, _| panic!("it is empty"));
+    }
+
+    #[test]
+    fn a_shard_of_a_given_size_fills_without_growing() {
+        [16, 24, 40].into_iter().for_each(takes_the_memory_that_it_is_given::<Exact>);
+        takes_the_memory_that_it_is_given::<Fingerprints>(16);
+    }
+
     #[test]
     fn fingerprints_agree_with_a_set() {
         for (bytes, shard, shard_bits) in [(4, 0, 0), (8, 3, 6), (12, 0, 0), (30, 5, 3)] {
@@ -271,7 +304,7 @@ mod tests {
     #[test]
     fn an_exact_slot_takes_no_more_bytes_than_the_state() {
         for bytes in [4, 5, 7, 8, 9, 16, 40] {
-            let mut table = Exact::new(bytes, 6);
+            let mut table = Exact::new(bytes, 6, 0);
             for state in states(bytes, 400_000) {
                 let key = Exact::key(&state, bytes);
                 if key >> 58 == 1 {

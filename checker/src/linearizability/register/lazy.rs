@@ -322,7 +322,7 @@ impl<'a, const W: usize> Search<'a, W> {
                 |(other, _, item): &(u32, u32, u32)| *other == value && !config.spent.contains(self.slot(*item));
             if used < self.offered[crowd] && !self.ready.iter().any(better) {
                 let mut next = config.clone();
-                next.used[crowd] += 1;
+                next.use_one(crowd);
                 let item = self.layout.crowds[crowd].members[used as usize];
                 self.make_current(value, item, next, config, sides);
             }
@@ -357,7 +357,7 @@ impl<'a, const W: usize> Search<'a, W> {
                 && used < self.offered[number]
             {
                 let mut next = config.clone();
-                next.used[number] += 1;
+                next.use_one(number);
                 next.value = to;
                 self.take(crowd.members[used as usize], next, config, false, sides);
             }

@@ -4,7 +4,8 @@ use sextant_histories::generate::Rng;
 use sextant_histories::{Call, Key, Moment, Operation, Outcome, Reply, Value};
 
 use super::super::automaton::Automaton;
-use super::super::model::{CasRegister, Family, Model};
+use super::super::model::{Family, Model};
+use super::super::models::CasRegister;
 use super::super::plan::Plan;
 use super::super::prune::{Candidate, leave_out, took_part};
 use super::super::search::{ALONE, Budget, Found, search};

@@ -17,8 +17,9 @@ pub(super) struct Config<const W: usize> {
     pub(super) free: Bits<W>,
     /// Writes that have been used.
     pub(super) spent: Bits<W>,
-    /// Of each crowd, how many.
+    /// Of each crowd, how many, and of all together.
     pub(super) used: Box<[u32]>,
+    pub(super) used_in_all: u32,
     pub(super) path: u32,
 }
 
@@ -31,6 +32,7 @@ impl<const W: usize> Config<W> {
             free: Bits::EMPTY,
             spent: Bits::EMPTY,
             used: vec![0; crowds].into(),
+            used_in_all: 0,
             path: ROOT,
         }
     }
@@ -42,8 +44,15 @@ impl<const W: usize> Config<W> {
         }
     }
 
+    pub(super) fn use_one(&mut self, crowd: usize) {
+        self.used[crowd] += 1;
+        self.used_in_all += 1;
+    }
+
+    /// What needs no look at the counts goes first: most pairs end there.
     fn replaces(&self, other: &Self) -> bool {
-        self.seen.covers(&other.seen)
+        self.used_in_all <= other.used_in_all
+            && self.seen.covers(&other.seen)
             && other.spent.covers(&self.spent)
             && self.free.with(&self.spent).covers(&other.free.with(&other.spent))
             && self.used.iter().zip(&other.used).all(|(own, others)| own <= others)
@@ -119,18 +128,21 @@ impl<const W: usize> Front<W> {
             self.chain();
         }
         let head = self.heads.entry((config.value, config.swapped)).or_insert(END);
-        let mut number = *head;
+        let (mut before, mut number) = (END, *head);
         while number != END {
+            let after = self.next[number as usize];
             let place = &mut self.configs[number as usize];
-            if let Some(other) = place.as_ref() {
-                if other.replaces(&config) {
-                    return;
-                }
-                if config.replaces(other) {
-                    *place = None;
-                }
+            let other = place.as_ref();
+            if other.is_some_and(|other| other.replaces(&config)) {
+                return;
             }
-            number = self.next[number as usize];
+            if other.is_some_and(|other| config.replaces(other)) {
+                *place = None;
+                *(if before == END { &mut *head } else { &mut self.next[before as usize] }) = after;
+            } else {
+                before = number;
+            }
+            number = after;
         }
         self.next.push(*head);
         *head = self.configs.len() as u32;
