@@ -1,7 +1,9 @@
 //! Explorers, checkers of histories, the harness, and the `sextant` command.
 
+pub mod consistency;
 pub mod explore;
 pub mod gate;
 pub mod harness;
 pub mod linearizability;
+pub mod picture;
 pub mod verdict;

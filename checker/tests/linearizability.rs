@@ -3,6 +3,7 @@
 
 mod common;
 
+use std::num::NonZero;
 use std::time::Duration;
 
 use common::{Choice, definition_says, history, stateright_says};
@@ -71,7 +72,7 @@ fn agrees_with_stateright_and_the_definition_on_random_histories() {
         let length = 4 + rng.below(9);
         let processes = 2 + (round % 4) as u8;
         let history = history(&choices(&mut rng, length), processes, true);
-        let ours = judge(&history, &CasRegister);
+        let ours = judge(&history, &CasRegister::default());
         tally.compare(&history, ours, stateright_says(&history));
         if history.operations().len() <= 6 {
             tally.compare(&history, ours, definition_says(&history));
@@ -87,8 +88,8 @@ fn agrees_with_stateright_on_random_registers() {
     for round in 0..20_000 {
         let length = 4 + rng.below(11);
         let history = history(&choices(&mut rng, length), 2 + (round % 4) as u8, false);
-        let ours = judge(&history, &Register);
-        assert_eq!(ours, judge(&history, &CasRegister), "a history without cas is the same to both");
+        let ours = judge(&history, &Register::default());
+        assert_eq!(ours, judge(&history, &CasRegister::default()), "a history without cas is the same to both");
         tally.compare(&history, ours, stateright_says(&history));
     }
     assert!(tally.valid > 3_000 && tally.invalid > 3_000, "{} and {}", tally.valid, tally.invalid);
@@ -114,15 +115,15 @@ fn agrees_with_stateright_on_nearly_valid_histories() {
         let mut events = events;
         let chosen = rng.below(events.len());
         if let sextant_histories::Kind::Ok(reply) = &mut events[chosen].kind {
-            *reply = match reply {
+            *reply = match &*reply {
                 Reply::Read(_) => Reply::Read(Value::Int(rng.below(3) as i64)),
-                Reply::Written => Reply::Written,
                 Reply::Swapped => Reply::Differed,
                 Reply::Differed => Reply::Swapped,
+                other => other.clone(),
             };
         }
         let history = History::from_events(events).unwrap();
-        tally.compare(&history, judge(&history, &CasRegister), stateright_says(&history));
+        tally.compare(&history, judge(&history, &CasRegister::default()), stateright_says(&history));
     }
     assert!(tally.valid > 3_000 && tally.invalid > 1_000, "{} and {}", tally.valid, tally.invalid);
 }
@@ -134,7 +135,7 @@ proptest! {
     #[test]
     fn agrees_with_stateright(choices in proptest::collection::vec(any::<Choice>(), 0..14), processes in 1u8..6, cas: bool) {
         let history = history(&choices, processes, cas);
-        let ours = judge(&history, &CasRegister).unwrap_or(true);
+        let ours = judge(&history, &CasRegister::default()).unwrap_or(true);
         prop_assert_eq!(ours, stateright_says(&history));
     }
 }
@@ -154,7 +155,7 @@ impl Model for Blunt {
     }
 
     fn step(&self, state: &Value, call: &Call, reply: Option<&Reply>) -> Option<Value> {
-        CasRegister.step(state, call, reply)
+        CasRegister::default().step(state, call, reply)
     }
 
     fn supports(&self, _call: &Call) -> bool {
@@ -167,7 +168,7 @@ fn pruning_and_early_observers_change_no_verdict() {
     for seed in 0..3_000 {
         let mut rng = Rng::new(seed);
         let history = history(&choices(&mut rng, 24), 4, true);
-        assert_eq!(judge(&history, &CasRegister), judge(&history, &Blunt), "seed {seed}");
+        assert_eq!(judge(&history, &CasRegister::default()), judge(&history, &Blunt), "seed {seed}");
     }
 }
 
@@ -190,7 +191,7 @@ fn large(seed: u64) -> Config {
 fn what_is_generated_valid_is_valid() {
     for seed in 0..100 {
         let history = History::from_events(generate(&large(seed))).unwrap();
-        assert_eq!(judge(&history, &CasRegister), Some(true), "seed {seed}");
+        assert_eq!(judge(&history, &CasRegister::default()), Some(true), "seed {seed}");
     }
 }
 
@@ -200,11 +201,11 @@ fn every_named_violation_is_found() {
         for seed in 0..30 {
             let config = Config { violation: Some(violation), ..large(seed) };
             let history = History::from_events(generate(&config)).unwrap();
-            assert_eq!(judge(&history, &CasRegister), Some(false), "{} with seed {seed}", violation.name());
+            assert_eq!(judge(&history, &CasRegister::default()), Some(false), "{} with seed {seed}", violation.name());
             if !violation.needs_cas() {
                 let plain = Config { cas_percent: 0, ..config };
                 let history = History::from_events(generate(&plain)).unwrap();
-                assert_eq!(judge(&history, &Register), Some(false), "{} with seed {seed}", violation.name());
+                assert_eq!(judge(&history, &Register::default()), Some(false), "{} with seed {seed}", violation.name());
             }
         }
     }
@@ -216,7 +217,7 @@ fn hundreds_of_pending_operations_fit() {
     for clients in [70, 300] {
         let config = Config { clients, operations: 2 * clients, write_percent: 2, ..Config::default() };
         let history = History::from_events(generate(&config)).unwrap();
-        assert_eq!(judge(&history, &Register), Some(true), "{clients} clients");
+        assert_eq!(judge(&history, &Register::default()), Some(true), "{clients} clients");
     }
 }
 
@@ -228,17 +229,17 @@ fn parse(lines: &[&str]) -> History {
 
 #[test]
 fn an_empty_history_and_one_without_claims_are_unknown() {
-    let empty = check(&History::default(), &Register, &Limits::default());
+    let empty = check(&History::default(), &Register::default(), &Limits::default());
     assert_eq!(empty.verdict(), Verdict::Unknown);
     assert_eq!(empty.reason().unwrap(), "the history is empty");
     let silent = parse(&[r#"{"process":0,"type":"invoke","f":"write","key":"x","value":1}"#]);
-    assert_eq!(check(&silent, &Register, &Limits::default()).verdict(), Verdict::Unknown);
+    assert_eq!(check(&silent, &Register::default(), &Limits::default()).verdict(), Verdict::Unknown);
 }
 
 #[test]
 fn a_plain_register_has_no_cas() {
     let history = parse(&[r#"{"process":0,"type":"invoke","f":"cas","key":"x","value":[1,2]}"#]);
-    let report = check(&history, &Register, &Limits::default());
+    let report = check(&history, &Register::default(), &Limits::default());
     assert_eq!(report.reason().unwrap(), "the model register has no operation like `cas 1 to 2` on line 1");
 }
 
@@ -261,13 +262,16 @@ fn gave_up(report: &Report) -> Limit {
 #[test]
 fn limits_end_in_unknown_and_say_how_far_it_came() {
     let limits = Limits { timeout: Duration::from_millis(50), ..Limits::default() };
-    let report = check(&hard(), &Register, &limits);
+    let report = check(&hard(), &Blunt, &limits);
     assert_eq!(gave_up(&report), Limit::Timeout(limits.timeout));
     assert!(report.elapsed < Duration::from_secs(5), "{:?}", report.elapsed);
     let limits = Limits { configurations: 1000, ..Limits::default() };
-    let report = check(&hard(), &Register, &limits);
+    let report = check(&hard(), &Blunt, &limits);
     assert_eq!(gave_up(&report), Limit::Configurations(1000));
     assert!(report.reason().unwrap().contains("on key \"k0\" the first"));
+    let limits = Limits { memory_bytes: 4 << 20, ..Limits::default() };
+    let report = check(&hard(), &Blunt, &limits);
+    assert_eq!(gave_up(&report), Limit::Memory(4 << 20));
 }
 
 /// The end of an operation can be what makes a history impossible long after the read that shows it: until the cas
@@ -284,7 +288,7 @@ fn the_shortest_prefix_ends_where_the_last_way_out_closes() {
         r#"{"process":1,"type":"invoke","f":"read","key":"x"}"#,
         r#"{"process":1,"type":"ok","f":"read","key":"x","value":2}"#,
     ]);
-    let Finding::Invalid(evidence) = check(&history, &CasRegister, &Limits::default()).finding else {
+    let Finding::Invalid(evidence) = check(&history, &CasRegister::default(), &Limits::default()).finding else {
         panic!("not linearizable");
     };
     assert_eq!(evidence.prefix, Prefix::Shortest(6));
@@ -306,7 +310,7 @@ fn the_verifier_refuses_what_is_no_linearization() {
     ]);
     let verdict = |order: &[usize], key: &str| {
         let linearization = Linearization { key: key.into(), order: order.to_vec() };
-        verify(&history, &Register, &[linearization])
+        verify(&history, &Register::default(), &[linearization])
     };
     assert_eq!(verdict(&[0, 2, 3], "x"), Ok(()));
     assert!(verdict(&[0, 3, 2], "x").unwrap_err().contains("had returned before"));
@@ -318,17 +322,45 @@ fn the_verifier_refuses_what_is_no_linearization() {
     assert!(verdict(&[0, 2, 9], "x").unwrap_err().contains("no operation 9"));
 }
 
+/// Every key with a violation of its own, so that threads race to find one.
+#[test]
+fn threads_do_not_change_what_is_found() {
+    let limits = |threads| Limits { threads: NonZero::new(threads).unwrap(), ..Limits::default() };
+    for seed in 0..20 {
+        let mut events = Vec::new();
+        for key in 0..12u64 {
+            let violation = (seed % 3 != 0).then_some(Violation::StaleRead);
+            let values = if key % 2 == 0 { Values::Unique } else { Values::Few(3) };
+            let config = Config { seed: seed + key, violation, values, ..Config::default() };
+            events.extend(generate(&config).into_iter().map(|event| sextant_histories::Event {
+                process: event.process + 1000 * key,
+                key: (key as i64).into(),
+                ..event
+            }));
+        }
+        let history = History::from_events(events).unwrap();
+        let found = |threads| match check(&history, &Register::default(), &limits(threads)).finding {
+            Finding::Valid(linearizations) => (Some(linearizations), None),
+            Finding::Invalid(evidence) => (None, Some(evidence)),
+            Finding::Unknown(unknown) => panic!("{unknown}"),
+        };
+        let alone = found(1);
+        assert_eq!(alone.0.is_some(), seed % 3 == 0);
+        assert_eq!(alone, found(4));
+    }
+}
+
 /// Long enough that the search drops dead branches of its paths many times, and the linearization still replays.
 #[test]
 fn a_very_long_linearization_replays() {
     let config =
         Config { operations: 100_000, indeterminate: 20, values: Values::Few(4), cas_percent: 10, ..Config::default() };
     let history = History::from_events(generate(&config)).unwrap();
-    let report = check(&history, &CasRegister, &Limits::default());
+    let report = check(&history, &CasRegister::default(), &Limits::default());
     let Finding::Valid(linearizations) = report.finding else {
         panic!("valid by construction");
     };
-    assert_eq!(verify(&history, &CasRegister, &linearizations), Ok(()));
+    assert_eq!(verify(&history, &CasRegister::default(), &linearizations), Ok(()));
 }
 
 /// Twenty thousand operations of ten clients on five keys, thirty of them indeterminate: seconds at most, valid or not.
@@ -338,7 +370,7 @@ fn a_long_history_takes_no_time() {
         let config =
             Config { operations: 20_000, clients: 10, keys: 5, indeterminate: 30, violation, ..Config::default() };
         let history = History::from_events(generate(&config)).unwrap();
-        let report = check(&history, &Register, &Limits::default());
+        let report = check(&history, &Register::default(), &Limits::default());
         assert_eq!(report.verdict() == Verdict::Valid, violation.is_none());
         println!("20,000 operations, {violation:?}: {:?}", report.elapsed);
         assert!(report.elapsed < Duration::from_secs(5), "{:?}", report.elapsed);

@@ -84,7 +84,9 @@ fn all_faults_and_a_valid_verdict() {
         "sextant run --seconds 5 --seed 1 --nemesis kill-node,kill-writer,zombie-writer,power-cut"
     );
     let page = fs::read_to_string(folder.join("index.html")).unwrap();
-    for fragment in ["valid", "--seed 1", "power-cut", "SIGKILL"] {
+    let picture = fs::read_to_string(folder.join("history.html")).unwrap();
+    assert!(picture.contains(&format!("\"operations\":{}", object["operations"])), "the picture is of this history");
+    for fragment in ["valid", "--seed 1", "power-cut", "SIGKILL", "href=\"history.html\""] {
         assert!(page.contains(fragment), "{fragment}");
     }
     for log in ["a1.log", "meta.log", "w1.log", "harness.log"] {

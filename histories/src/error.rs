@@ -1,5 +1,6 @@
 //! Why a history cannot be read: file, line, column, and one line of reason.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -35,6 +36,17 @@ pub enum Fault {
     LateHeader,
     /// An event that cannot follow those before it.
     Misuse(Misuse),
+    /// Nanoseconds of this event and of the last one before it that has a time, where times must not go backwards.
+    TimeBackwards {
+        time: u64,
+        last: u64,
+    },
+    /// Text that is no EDN; the reason.
+    NotEdn(String),
+    /// The file stops in the middle of something, which the text names.
+    Truncated(&'static str),
+    /// Nothing in the file says which format it has; the text says what was looked for.
+    UnknownFormat(String),
 }
 
 impl Error {
@@ -65,14 +77,23 @@ impl fmt::Display for Fault {
             Self::Io(error) => fmt::Display::fmt(error, f),
             Self::Directory => f.write_str("is a directory"),
             Self::NotUtf8 => f.write_str("not UTF-8"),
-            Self::NotJson(reason) => write!(f, "not JSON: {reason}"),
+            Self::NotJson(reason) => write!(f, "not JSON: {}", one_line(reason)),
             Self::TruncatedLastLine => f.write_str("truncated last line"),
             Self::BlankLine => f.write_str("blank line"),
-            Self::Malformed(reason) => f.write_str(reason),
+            Self::Malformed(reason) => f.write_str(&one_line(reason)),
             Self::LateHeader => f.write_str("`about` belongs on line 1 only"),
             Self::Misuse(misuse) => fmt::Display::fmt(misuse, f),
+            Self::TimeBackwards { time, last } => write!(f, "time goes backwards: {time} after {last}"),
+            Self::NotEdn(reason) => write!(f, "not EDN: {}", one_line(reason)),
+            Self::Truncated(what) => write!(f, "truncated: {what}"),
+            Self::UnknownFormat(reason) => write!(f, "unknown format: {}", one_line(reason)),
         }
     }
+}
+
+/// A reason may quote what the file has, line feeds included, and an error is one line.
+fn one_line(reason: &str) -> Cow<'_, str> {
+    if reason.contains(['\n', '\r']) { reason.replace(['\n', '\r'], " ").into() } else { reason.into() }
 }
 
 impl std::error::Error for Error {}

@@ -1,12 +1,12 @@
 //! Events, and their form as one line of JSON.
 
 use std::fmt;
+use std::sync::Arc;
 
-use serde::{Deserialize, Deserializer, Serialize};
+use crate::line;
+use crate::value::{Key, Value};
 
-use crate::value::{Key, Payload, Value};
-
-/// What a client asks for.
+/// What a client asks for. Which of these an object has, and what they do to it, is the matter of a model.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Call {
     Read,
@@ -16,10 +16,49 @@ pub enum Call {
         old: Value,
         new: Value,
     },
+    /// Put at the end of a list, or of a string.
+    Append(Value),
+    /// Put into a set, or add to a counter.
+    Add(Value),
+    /// Take out of a set.
+    Remove(Value),
+    /// Whether a set has it.
+    Contains(Value),
+    Enqueue(Value),
+    Dequeue,
+    Push(Value),
+    Pop,
+    /// Put into a priority queue.
+    Insert(Value),
+    /// Take the least out of a priority queue.
+    PopMin,
+    /// Lock a mutex.
+    Acquire,
+    /// Unlock it.
+    Release,
+    /// Several reads, writes and appends in one step, each with a key of its own.
+    Txn(Arc<[Micro]>),
+    /// An operation of a model that this crate does not know: its name, and what it takes.
+    Other(Arc<str>, Value),
 }
 
-/// What the system answers. Law: `Read` answers a read, `Written` a write, `Swapped` and `Differed` a cas; see
-/// [`Reply::answers`].
+/// What a transaction does to one key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum MicroKind {
+    Read,
+    Write,
+    Append,
+}
+
+/// One step of a transaction. The value of a read is null in the call, and in the reply what was seen.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Micro {
+    pub kind: MicroKind,
+    pub key: Key,
+    pub value: Value,
+}
+
+/// What the system answers; [`Reply::answers`] says what answers what.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Reply {
     Read(Value),
@@ -28,6 +67,13 @@ pub enum Reply {
     Swapped,
     /// The key was seen to hold something else than the old value. Nothing was written, and this is a claim.
     Differed,
+    /// It took effect, and no more was said.
+    Done,
+    /// It took effect and returned this: the element dequeued, or whether a set has it. Null is what an empty queue,
+    /// stack or priority queue returns.
+    Returned(Value),
+    /// The steps of the transaction, with what its reads saw.
+    Txn(Arc<[Micro]>),
 }
 
 /// Which of its two events of an operation this is, and how it ended.
@@ -52,24 +98,121 @@ pub struct Event {
     pub time: Option<u64>,
 }
 
+impl Call {
+    /// The name of the function, as the native format has it. That of [`Call::Other`] comes without its prefix.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Read => "read",
+            Self::Write(_) => "write",
+            Self::Cas { .. } => "cas",
+            Self::Append(_) => "append",
+            Self::Add(_) => "add",
+            Self::Remove(_) => "remove",
+            Self::Contains(_) => "contains",
+            Self::Enqueue(_) => "enqueue",
+            Self::Dequeue => "dequeue",
+            Self::Push(_) => "push",
+            Self::Pop => "pop",
+            Self::Insert(_) => "insert",
+            Self::PopMin => "pop-min",
+            Self::Acquire => "acquire",
+            Self::Release => "release",
+            Self::Txn(_) => "txn",
+            Self::Other(name, _) => name,
+        }
+    }
+
+    /// What it takes; none for a read and the like. A cas takes the pair of both values, a transaction its steps.
+    pub fn argument(&self) -> Option<Value> {
+        match self {
+            Self::Read | Self::Dequeue | Self::Pop | Self::PopMin | Self::Acquire | Self::Release => None,
+            Self::Write(value)
+            | Self::Append(value)
+            | Self::Add(value)
+            | Self::Remove(value)
+            | Self::Contains(value)
+            | Self::Enqueue(value)
+            | Self::Push(value)
+            | Self::Insert(value)
+            | Self::Other(_, value) => Some(value.clone()),
+            Self::Cas { old, new } => Some([old.clone(), new.clone()].into_iter().collect()),
+            Self::Txn(steps) => Some(steps.iter().map(Micro::to_value).collect()),
+        }
+    }
+
+    /// Whether the element or value that it returns is all that a completion says, in the place of the argument.
+    pub(crate) fn takes_nothing_and_returns(&self) -> bool {
+        matches!(self, Self::Read | Self::Dequeue | Self::Pop | Self::PopMin)
+    }
+}
+
+impl MicroKind {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Read => "r",
+            Self::Write => "w",
+            Self::Append => "append",
+        }
+    }
+}
+
+impl Micro {
+    /// `["r", key, value]`.
+    pub fn to_value(&self) -> Value {
+        [self.kind.name().into(), self.key.clone().into(), self.value.clone()].into_iter().collect()
+    }
+
+    /// Reads what [`Micro::to_value`] writes; the error is a reason.
+    pub fn from_value(value: &Value) -> Result<Self, String> {
+        let Value::List(parts) = value else {
+            return Err("a step of a transaction is a list".into());
+        };
+        let [Value::Str(kind), key, value] = &parts[..] else {
+            return Err("a step of a transaction is [\"r\" or \"w\" or \"append\", key, value]".into());
+        };
+        let kind = match &kind[..] {
+            "r" => MicroKind::Read,
+            "w" => MicroKind::Write,
+            "append" => MicroKind::Append,
+            other => return Err(format!("unknown step {other:?} of a transaction: use r, w or append")),
+        };
+        let key = Key::try_from(key.clone()).map_err(|_| "the key of a step is an integer or a string".to_owned())?;
+        Ok(Self { kind, key, value: value.clone() })
+    }
+
+    /// Whether `seen`, in a reply, belongs to this step of the call: the same, but for what a read saw.
+    fn is_answered_by(&self, seen: &Self) -> bool {
+        let same = self.kind == seen.kind && self.key == seen.key;
+        same && (self.kind == MicroKind::Read || self.value == seen.value)
+    }
+}
+
 impl Reply {
     /// Whether this is a possible answer to `call`.
     pub fn answers(&self, call: &Call) -> bool {
-        matches!(
-            (call, self),
+        match (call, self) {
             (Call::Read, Reply::Read(_))
-                | (Call::Write(_), Reply::Written)
-                | (Call::Cas { .. }, Reply::Swapped | Reply::Differed)
-        )
+            | (Call::Write(_), Reply::Written)
+            | (Call::Cas { .. }, Reply::Swapped | Reply::Differed)
+            | (Call::Append(_) | Call::Enqueue(_) | Call::Push(_) | Call::Insert(_), Reply::Done)
+            | (Call::Acquire | Call::Release, Reply::Done)
+            | (Call::Add(_) | Call::Remove(_) | Call::Other(..), Reply::Done | Reply::Returned(_))
+            | (Call::Contains(_), Reply::Returned(Value::Bool(_)))
+            | (Call::Dequeue | Call::Pop | Call::PopMin, Reply::Returned(_)) => true,
+            (Call::Txn(steps), Reply::Txn(seen)) => {
+                steps.len() == seen.len() && steps.iter().zip(seen.iter()).all(|(step, seen)| step.is_answered_by(seen))
+            }
+            _ => false,
+        }
     }
 }
 
 impl fmt::Display for Call {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Read => f.write_str("read"),
-            Self::Write(value) => write!(f, "write {value}"),
-            Self::Cas { old, new } => write!(f, "cas {old} to {new}"),
+        match (self, self.argument()) {
+            (Self::Cas { old, new }, _) => write!(f, "cas {old} to {new}"),
+            (call, Some(argument)) => write!(f, "{} {argument}", call.name()),
+            (call, None) => f.write_str(call.name()),
         }
     }
 }
@@ -78,123 +221,6 @@ impl Event {
     /// The event as a line of the native format, without the line feed. `None` for an `ok` that does not answer its
     /// call, which the format cannot say.
     pub fn to_line(&self) -> Option<String> {
-        let line = Line::try_from(self).ok()?;
-        serde_json::to_string(&line).ok()
-    }
-
-    pub(crate) fn from_line(line: Line) -> Result<Self, String> {
-        let call = call_of(&line)?;
-        let kind = kind_of(&line, &call)?;
-        Ok(Self { process: line.process, kind, call, key: line.key, time: line.time })
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Type {
-    Invoke,
-    Ok,
-    Fail,
-    Info,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Function {
-    Read,
-    Write,
-    Cas,
-}
-
-/// A line as it is written, before its fields are held against each other.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Line {
-    process: u64,
-    #[serde(rename = "type")]
-    kind: Type,
-    f: Function,
-    key: Key,
-    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
-    value: Option<Payload>,
-    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
-    applied: Option<bool>,
-    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
-    time: Option<u64>,
-}
-
-/// Line 1 of a file may say what the file is about.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Header {
-    pub(crate) about: String,
-}
-
-/// A field that is there has a value of its type: serde would read `"applied":null` as no field at all.
-fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
-    T::deserialize(deserializer).map(Some)
-}
-
-fn call_of(line: &Line) -> Result<Call, String> {
-    match (line.f, &line.value) {
-        (Function::Write | Function::Cas, None) => Err("missing field `value`".into()),
-        (Function::Write, Some(Payload::One(value))) => Ok(Call::Write(value.clone())),
-        (Function::Write, Some(Payload::Pair(..))) => Err("a write has one value, not a pair".into()),
-        (Function::Cas, Some(Payload::Pair(old, new))) => Ok(Call::Cas { old: old.clone(), new: new.clone() }),
-        (Function::Cas, Some(Payload::One(_))) => Err("the value of a cas is the pair [old,new]".into()),
-        (Function::Read, Some(Payload::Pair(..))) => Err("a read has one value, not a pair".into()),
-        (Function::Read, Some(Payload::One(value))) if line.kind != Type::Ok && *value != Value::Null => {
-            Err("a read has a value only when it ends in ok".into())
-        }
-        (Function::Read, _) => Ok(Call::Read),
-    }
-}
-
-fn kind_of(line: &Line, call: &Call) -> Result<Kind, String> {
-    if line.applied.is_some() && (line.kind, line.f) != (Type::Ok, Function::Cas) {
-        return Err("`applied` belongs to the ok of a cas".into());
-    }
-    match line.kind {
-        Type::Invoke => Ok(Kind::Invoke),
-        Type::Fail => Ok(Kind::Fail),
-        Type::Info => Ok(Kind::Info),
-        Type::Ok => match (call, &line.value) {
-            (Call::Read, Some(Payload::One(value))) => Ok(Kind::Ok(Reply::Read(value.clone()))),
-            (Call::Read, _) => Err("missing field `value`".into()),
-            (Call::Write(_), _) => Ok(Kind::Ok(Reply::Written)),
-            (Call::Cas { .. }, _) if line.applied == Some(false) => Ok(Kind::Ok(Reply::Differed)),
-            (Call::Cas { .. }, _) => Ok(Kind::Ok(Reply::Swapped)),
-        },
-    }
-}
-
-/// An `ok` whose reply does not answer its call.
-pub(crate) struct Unanswered;
-
-impl TryFrom<&Event> for Line {
-    type Error = Unanswered;
-
-    fn try_from(event: &Event) -> Result<Self, Unanswered> {
-        let (f, mut value) = match &event.call {
-            Call::Read => (Function::Read, None),
-            Call::Write(value) => (Function::Write, Some(Payload::One(value.clone()))),
-            Call::Cas { old, new } => (Function::Cas, Some(Payload::Pair(old.clone(), new.clone()))),
-        };
-        let mut applied = None;
-        let kind = match &event.kind {
-            Kind::Invoke => Type::Invoke,
-            Kind::Fail => Type::Fail,
-            Kind::Info => Type::Info,
-            Kind::Ok(reply) if !reply.answers(&event.call) => return Err(Unanswered),
-            Kind::Ok(reply) => {
-                match reply {
-                    Reply::Read(seen) => value = Some(Payload::One(seen.clone())),
-                    Reply::Differed => applied = Some(false),
-                    Reply::Written | Reply::Swapped => {}
-                }
-                Type::Ok
-            }
-        };
-        Ok(Self { process: event.process, kind, f, key: event.key.clone(), value, applied, time: event.time })
+        serde_json::to_string(&line::Line::of(self)?).ok()
     }
 }

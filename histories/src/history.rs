@@ -1,6 +1,8 @@
 //! A whole history: invocations paired with their completions.
 
+use std::io::BufRead;
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::error::{Error, Fault};
 use crate::event::{Call, Event, Kind, Reply};
@@ -75,7 +77,21 @@ pub struct History {
     about: Option<String>,
     operations: Vec<Operation>,
     events: usize,
+    lines: Lines,
 }
+
+/// On which line each event stands, where that is not what the native format has: none otherwise. Where a history comes
+/// from does not make it another one.
+#[derive(Clone, Debug, Default)]
+struct Lines(Option<Arc<[u32]>>);
+
+impl PartialEq for Lines {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Lines {}
 
 impl History {
     /// Reads a whole file; the first thing that is wrong with it is the error. An empty file is an empty history.
@@ -94,15 +110,23 @@ impl History {
     /// counts as indeterminate. Where the *machine* failed before [`Recorder::finish`](crate::Recorder::finish) more
     /// lines than the torn one may be lost, and a verdict of invalid may be due to a lost invocation.
     pub fn salvage(path: impl AsRef<Path>) -> Result<(Self, Option<Error>), Error> {
-        let mut reader = Reader::open(path)?;
+        Self::collect(&mut Reader::open(path)?)
+    }
+
+    /// [`History::salvage`] from a reader that may have been told more, and that knows the
+    /// [`Warnings`](crate::Warnings) afterwards.
+    pub fn collect<R: BufRead>(reader: &mut Reader<R>) -> Result<(Self, Option<Error>), Error> {
         let mut builder = Builder::default();
-        for event in &mut reader {
+        while let Some(event) = reader.next() {
             match event {
                 Ok((operation, event)) => builder.push(operation, event),
                 Err(error) if matches!(error.fault, Fault::TruncatedLastLine) => {
                     return Ok((builder.finish(reader.about()), Some(error)));
                 }
                 Err(error) => return Err(error),
+            }
+            if builder.events == SAMPLE {
+                builder.make_room(reader.expected_events());
             }
         }
         Ok((builder.finish(reader.about()), None))
@@ -117,6 +141,20 @@ impl History {
             builder.push(operation, event);
         }
         Ok(builder.finish(None))
+    }
+
+    /// A history of these operations, put in order of invocation; `events` is one more than the highest event number.
+    /// For changed copies of a history: nothing is held against anything else.
+    pub fn from_operations(mut operations: Vec<Operation>, events: usize) -> Self {
+        operations.sort_by_key(|operation| operation.invoked.index);
+        Self { about: None, operations, events, lines: Lines::default() }
+    }
+
+    /// With a text that says what it is about, and the line of each event in the file that it was read from.
+    pub(crate) fn described(self, about: Option<String>, lines: Vec<u32>) -> Self {
+        let native = |(index, line): (usize, &u32)| *line as usize == index + 1 + usize::from(about.is_some());
+        let lines = Lines((!lines.iter().enumerate().all(native)).then(|| lines.into()));
+        Self { about, lines, ..self }
     }
 
     pub fn about(&self) -> Option<&str> {
@@ -137,9 +175,13 @@ impl History {
         self.events
     }
 
-    /// The line, from 1, on which event number `index` stands in the native format.
+    /// The line, from 1, on which event number `index` stands in the file that it was read from, or would stand in the
+    /// native format.
     pub fn line(&self, index: usize) -> usize {
-        index + 1 + usize::from(self.about.is_some())
+        match self.lines.0.as_ref().and_then(|lines| lines.get(index)) {
+            Some(line) => *line as usize,
+            None => index + 1 + usize::from(self.about.is_some()),
+        }
     }
 
     /// The history that an observer had after `events` events.
@@ -149,6 +191,7 @@ impl History {
             about: self.about.clone(),
             operations: begun.filter_map(|operation| operation.as_of(events)).collect(),
             events: events.min(self.events),
+            lines: self.lines.clone(),
         }
     }
 
@@ -187,7 +230,19 @@ struct Builder {
     events: usize,
 }
 
+/// After how many events the length of the rest is guessed.
+const SAMPLE: usize = 1 << 14;
+
 impl Builder {
+    /// A vector that grows by doubling holds three times its content while it moves. The guess is a little generous; what
+    /// is not written is not taken from the system.
+    fn make_room(&mut self, events: Option<usize>) {
+        let Some(events) = events else { return };
+        let operations = (events as f64 / self.events as f64 * self.operations.len() as f64 * 1.02) as usize;
+        // Only a guess: where there is no room for it, there may be for what really comes.
+        let _ = self.operations.try_reserve_exact(operations.saturating_sub(self.operations.len()));
+    }
+
     fn push(&mut self, operation: usize, event: Event) {
         let moment = Moment { index: self.events, time: event.time };
         self.events += 1;
@@ -205,7 +260,12 @@ impl Builder {
     }
 
     fn finish(self, about: Option<&str>) -> History {
-        History { about: about.map(str::to_owned), operations: self.operations, events: self.events }
+        History {
+            about: about.map(str::to_owned),
+            operations: self.operations,
+            events: self.events,
+            lines: Lines::default(),
+        }
     }
 }
 

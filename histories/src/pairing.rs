@@ -54,8 +54,9 @@ pub(crate) struct Open {
     pub(crate) operation: usize,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug, Default)]
 enum Process {
+    #[default]
     Idle,
     Busy(Open),
     Gone,
@@ -64,8 +65,36 @@ enum Process {
 /// Where every process stands.
 #[derive(Debug, Default)]
 pub(crate) struct Pairing {
-    processes: HashMap<u64, Process>,
+    processes: Processes,
     operations: usize,
+}
+
+/// Processes by number. Nearly all have small ones, and a vector finds them at once; a number out of nowhere must not cost
+/// the memory of all below it.
+#[derive(Debug, Default)]
+struct Processes {
+    low: Vec<Process>,
+    /// Looked up, never gone through: its order does not matter.
+    high: HashMap<u64, Process>,
+}
+
+const LOW: u64 = 1 << 16;
+
+impl Processes {
+    fn get(&self, process: u64) -> Option<&Process> {
+        if process < LOW { self.low.get(process as usize) } else { self.high.get(&process) }
+    }
+
+    fn entry(&mut self, process: u64) -> &mut Process {
+        if process >= LOW {
+            return self.high.entry(process).or_default();
+        }
+        let index = process as usize;
+        if index >= self.low.len() {
+            self.low.resize(index + 1, Process::Idle);
+        }
+        &mut self.low[index]
+    }
 }
 
 impl Pairing {
@@ -79,7 +108,7 @@ impl Pairing {
 
     /// What `process` has open.
     pub(crate) fn open(&self, process: u64) -> Option<&Open> {
-        match self.processes.get(&process) {
+        match self.processes.get(process) {
             Some(Process::Busy(open)) => Some(open),
             Some(Process::Idle | Process::Gone) | None => None,
         }
@@ -87,7 +116,7 @@ impl Pairing {
 
     fn invoke(&mut self, event: &Event) -> Result<usize, Misuse> {
         let process = event.process;
-        let slot = self.processes.entry(process).or_insert(Process::Idle);
+        let slot = self.processes.entry(process);
         match slot {
             Process::Busy(_) => Err(Misuse::DoubleInvocation { process }),
             Process::Gone => Err(Misuse::AfterInfo { process }),
@@ -113,7 +142,7 @@ impl Pairing {
         }
         let operation = open.operation;
         let after = if event.kind == Kind::Info { Process::Gone } else { Process::Idle };
-        self.processes.insert(process, after);
+        *self.processes.entry(process) = after;
         Ok(operation)
     }
 }

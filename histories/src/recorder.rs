@@ -11,8 +11,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use crate::event::{Call, Event, Header, Kind};
+use crate::event::{Call, Event, Kind};
 use crate::history::Outcome;
+use crate::line::Header;
 use crate::pairing::{Misuse, Pairing};
 use crate::value::Key;
 

@@ -6,21 +6,27 @@ use std::sync::Arc;
 use serde::de::{self, Deserialize, Deserializer, SeqAccess, Visitor};
 use serde::{Serialize, Serializer};
 
-/// What a register holds. Null is also what every key holds before its first write.
+/// What an object holds, takes or returns. Null is also what a register holds before its first write.
 ///
-/// Strings are shared, because one written value turns up in many reads.
+/// Strings and lists are shared, because one written value turns up in many reads. Maps and sets of other formats become
+/// lists: of pairs by key, and of members in order.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Value {
     #[default]
     Null,
+    Bool(bool),
     Int(i64),
     Str(Arc<str>),
+    List(Arc<[Value]>),
 }
 
-/// What a register is called. The integer 1 and the string "1" are two keys: a recorder that mixes them up has a fault
+/// What an object is called. The integer 1 and the string "1" are two keys: a recorder that mixes them up has a fault
 /// that should show.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Key {
+    /// The system is one object, or the operation names its keys itself, as a transaction does.
+    #[default]
+    None,
     Int(i64),
     Str(Arc<str>),
 }
@@ -37,6 +43,18 @@ impl From<&str> for Value {
     }
 }
 
+impl From<bool> for Value {
+    fn from(value: bool) -> Self {
+        Self::Bool(value)
+    }
+}
+
+impl FromIterator<Value> for Value {
+    fn from_iter<I: IntoIterator<Item = Value>>(values: I) -> Self {
+        Self::List(values.into_iter().collect())
+    }
+}
+
 impl From<i64> for Key {
     fn from(key: i64) -> Self {
         Self::Int(key)
@@ -49,12 +67,44 @@ impl From<&str> for Key {
     }
 }
 
+impl From<Key> for Value {
+    fn from(key: Key) -> Self {
+        match key {
+            Key::None => Self::Null,
+            Key::Int(key) => Self::Int(key),
+            Key::Str(key) => Self::Str(key),
+        }
+    }
+}
+
+/// The error is the value: a list or a truth value names no object.
+impl TryFrom<Value> for Key {
+    type Error = Value;
+
+    fn try_from(value: Value) -> Result<Self, Value> {
+        match value {
+            Value::Null => Ok(Self::None),
+            Value::Int(key) => Ok(Self::Int(key)),
+            Value::Str(key) => Ok(Self::Str(key)),
+            Value::Bool(_) | Value::List(_) => Err(value),
+        }
+    }
+}
+
 impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Null => f.write_str("null"),
+            Self::Bool(value) => write!(f, "{value}"),
             Self::Int(value) => write!(f, "{value}"),
             Self::Str(value) => write!(f, "{value:?}"),
+            Self::List(values) => {
+                f.write_str("[")?;
+                for (index, value) in values.iter().enumerate() {
+                    write!(f, "{}{value}", if index == 0 { "" } else { ", " })?;
+                }
+                f.write_str("]")
+            }
         }
     }
 }
@@ -62,6 +112,7 @@ impl fmt::Display for Value {
 impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::None => f.write_str("-"),
             Self::Int(key) => write!(f, "{key}"),
             Self::Str(key) => write!(f, "{key:?}"),
         }
@@ -72,8 +123,10 @@ impl Serialize for Value {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::Null => serializer.serialize_unit(),
+            Self::Bool(value) => serializer.serialize_bool(*value),
             Self::Int(value) => serializer.serialize_i64(*value),
             Self::Str(value) => serializer.serialize_str(value),
+            Self::List(values) => serializer.collect_seq(values.iter()),
         }
     }
 }
@@ -81,24 +134,9 @@ impl Serialize for Value {
 impl Serialize for Key {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
+            Self::None => serializer.serialize_unit(),
             Self::Int(key) => serializer.serialize_i64(*key),
             Self::Str(key) => serializer.serialize_str(key),
-        }
-    }
-}
-
-/// The `value` of a line: one value, or the pair of a cas.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Payload {
-    One(Value),
-    Pair(Value, Value),
-}
-
-impl Serialize for Payload {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::One(value) => value.serialize(serializer),
-            Self::Pair(old, new) => (old, new).serialize(serializer),
         }
     }
 }
@@ -107,18 +145,21 @@ fn integer<E: de::Error>(value: u64) -> Result<i64, E> {
     i64::try_from(value).map_err(|_| E::custom(format_args!("integer {value} does not fit in 64 signed bits")))
 }
 
-/// One visitor for all three types: each refuses what it cannot hold with serde's own message and column.
-struct Scalar;
+struct ValueVisitor;
 
-impl<'de> Visitor<'de> for Scalar {
+impl<'de> Visitor<'de> for ValueVisitor {
     type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("null, an integer or a string")
+        f.write_str("null, true, false, an integer, a string or a list")
     }
 
     fn visit_unit<E: de::Error>(self) -> Result<Value, E> {
         Ok(Value::Null)
+    }
+
+    fn visit_bool<E: de::Error>(self, value: bool) -> Result<Value, E> {
+        Ok(Value::Bool(value))
     }
 
     fn visit_i64<E: de::Error>(self, value: i64) -> Result<Value, E> {
@@ -132,11 +173,19 @@ impl<'de> Visitor<'de> for Scalar {
     fn visit_str<E: de::Error>(self, value: &str) -> Result<Value, E> {
         Ok(Value::Str(value.into()))
     }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Value, A::Error> {
+        let mut values = Vec::new();
+        while let Some(value) = list.next_element::<Value>()? {
+            values.push(value);
+        }
+        Ok(values.into_iter().collect())
+    }
 }
 
 impl<'de> Deserialize<'de> for Value {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Scalar)
+        deserializer.deserialize_any(ValueVisitor)
     }
 }
 
@@ -165,48 +214,5 @@ impl<'de> Visitor<'de> for KeyVisitor {
 impl<'de> Deserialize<'de> for Key {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(KeyVisitor)
-    }
-}
-
-struct PayloadVisitor;
-
-impl<'de> Visitor<'de> for PayloadVisitor {
-    type Value = Payload;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("null, an integer, a string or a pair of these")
-    }
-
-    fn visit_unit<E: de::Error>(self) -> Result<Payload, E> {
-        Scalar.visit_unit().map(Payload::One)
-    }
-
-    fn visit_i64<E: de::Error>(self, value: i64) -> Result<Payload, E> {
-        Scalar.visit_i64(value).map(Payload::One)
-    }
-
-    fn visit_u64<E: de::Error>(self, value: u64) -> Result<Payload, E> {
-        Scalar.visit_u64(value).map(Payload::One)
-    }
-
-    fn visit_str<E: de::Error>(self, value: &str) -> Result<Payload, E> {
-        Scalar.visit_str(value).map(Payload::One)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut pair: A) -> Result<Payload, A::Error> {
-        let mut element = |index| {
-            pair.next_element::<Value>()?.ok_or_else(|| de::Error::invalid_length(index, &"the pair [old,new]"))
-        };
-        let (old, new) = (element(0)?, element(1)?);
-        match pair.next_element::<Value>()? {
-            None => Ok(Payload::Pair(old, new)),
-            Some(_) => Err(de::Error::invalid_length(3, &"the pair [old,new]")),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for Payload {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(PayloadVisitor)
     }
 }

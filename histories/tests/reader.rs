@@ -3,7 +3,10 @@
 use std::path::Path;
 
 use proptest::prelude::*;
-use sextant_histories::{Call, Error, Event, Fault, History, Kind, Outcome, Reader, Reply, Value};
+use sextant_histories::generate::{Config, Rng, Values, generate};
+use sextant_histories::{
+    Call, Error, Event, Fault, History, Key, Kind, Micro, MicroKind, Outcome, Reader, Reply, Value, Warnings,
+};
 
 const INVOKE: &str = r#"{"process":0,"type":"invoke","f":"write","key":"x","value":1,"time":1}"#;
 const OK: &str = r#"{"process":0,"type":"ok","f":"write","key":"x","value":1,"time":2}"#;
@@ -36,10 +39,10 @@ fn refuses_by_line_column_and_reason() {
             ":2:27: unknown variant `begin`, expected one of `invoke`, `ok`, `fail`, `info`",
         ),
         (
-            r#"{"process":1,"type":"invoke","f":"append","key":"x"}"#,
-            ":2:41: unknown variant `append`, expected one of `read`, `write`, `cas`",
+            r#"{"process":1,"type":"invoke","f":"apend","key":"x"}"#,
+            ":2:40: unknown variant `apend`, expected one of `read`, `write`, `cas`, `append`, `add`, `remove`, `contains`, \
+             `enqueue`, `dequeue`, `push`, `pop`, `insert`, `pop-min`, `acquire`, `release`, `txn`",
         ),
-        (r#"{"process":1,"type":"invoke","f":"read"}"#, ":2:40: missing field `key`"),
         (r#"{"type":"invoke","f":"read","key":"x"}"#, ":2:38: missing field `process`"),
         (r#"{"process":1,"type":"invoke","f":"write","key":"x"}"#, ":2: missing field `value`"),
         (
@@ -48,11 +51,28 @@ fn refuses_by_line_column_and_reason() {
         ),
         (
             r#"{"process":1,"type":"invoke","f":"cas","key":"x","value":[1]}"#,
-            ":2:60: invalid length 1, expected the pair [old,new]",
+            ":2: the value of a cas is the pair [old,new]",
         ),
         (
-            r#"{"process":1,"type":"invoke","f":"write","key":"x","value":[1,2]}"#,
-            ":2: a write has one value, not a pair",
+            r#"{"process":1,"type":"invoke","f":"contains","key":"x","value":1,"result":true}"#,
+            ":2: `result` belongs to an ok",
+        ),
+        (
+            r#"{"process":1,"type":"ok","f":"contains","key":"x","value":1}"#,
+            ":2: missing field `result`: true or false",
+        ),
+        (
+            r#"{"process":1,"type":"ok","f":"contains","key":"x","value":1,"result":1}"#,
+            ":2: `result` does not answer a contains",
+        ),
+        (r#"{"process":1,"type":"invoke","f":"acquire","value":1}"#, ":2: `acquire` has no value"),
+        (
+            r#"{"process":1,"type":"invoke","f":"txn","value":[["x",1,2]]}"#,
+            ":2: unknown step \"x\" of a transaction: use r, w or append",
+        ),
+        (
+            r#"{"process":1,"type":"invoke","f":"txn","value":[["r",[],2]]}"#,
+            ":2: the key of a step is an integer or a string",
         ),
         (
             r#"{"process":1,"type":"invoke","f":"read","key":"x","value":1}"#,
@@ -64,7 +84,7 @@ fn refuses_by_line_column_and_reason() {
         ),
         (
             r#"{"process":1,"type":"invoke","f":"write","key":"x","value":1.5}"#,
-            ":2:62: invalid type: floating point `1.5`, expected null, an integer, a string or a pair of these",
+            ":2:62: invalid type: floating point `1.5`, expected null, true, false, an integer, a string or a list",
         ),
         (
             r#"{"process":1,"type":"invoke","f":"write","key":"x","value":18446744073709551615}"#,
@@ -72,7 +92,7 @@ fn refuses_by_line_column_and_reason() {
         ),
         (
             r#"{"process":0,"type":"ok","f":"write","key":"x","value":1,"applid":false}"#,
-            ":2:65: unknown field `applid`, expected one of `process`, `type`, `f`, `key`, `value`, `applied`, `time`",
+            ":2:65: unknown field `applid`, expected one of `process`, `type`, `f`, `key`, `value`, `applied`, `result`, `time`",
         ),
         (
             r#"{"process":0,"type":"ok","f":"write","key":"x","value":1,"applied":false}"#,
@@ -220,8 +240,177 @@ fn the_stream_ends_after_the_first_error() {
     assert!(reader.next().is_none());
 }
 
+/// An event with the number of its operation, or the error.
+type Read = Result<(usize, Event), String>;
+
+/// Everything that a reader says about these bytes.
+fn told<R: std::io::BufRead>(mut reader: Reader<R>) -> (Vec<Read>, Option<String>, Warnings) {
+    let events = reader.by_ref().map(|event| event.map_err(|error| error.to_string())).collect();
+    (events, reader.about().map(str::to_owned), reader.warnings())
+}
+
+/// The short cut through common lines is nothing but faster. Returns what both ways say.
+fn both_ways(bytes: &[u8]) -> Vec<Read> {
+    let short = told(Reader::new("text", bytes));
+    let long = told(Reader::new("text", bytes).without_short_cut());
+    assert_eq!(short, long, "{}", String::from_utf8_lossy(bytes));
+    short.0
+}
+
+/// Where JSON has more to say than the common shape: each line once as an invocation, once as what follows it.
+#[test]
+fn the_short_cut_knows_its_limits() {
+    let numbers = [
+        "0",
+        "-0",
+        "00",
+        "01",
+        "-1",
+        "--1",
+        "-",
+        "1.0",
+        "1e3",
+        "1E3",
+        "999999999999999999",
+        "9223372036854775807",
+        "9223372036854775808",
+        "-9223372036854775808",
+        "-9223372036854775809",
+        "9999999999999999999",
+        "18446744073709551615",
+        "18446744073709551616",
+        "100000000000000000000",
+        "null",
+        "true",
+        "tru",
+        "\"a\"",
+        "\"\"",
+        "\"\\n\"",
+        "\"\\u00e9\"",
+        "\"é\"",
+        "\"\t\"",
+        "\"\u{7f}\"",
+        "[]",
+        "[1,2]",
+        "[1,2",
+        "[1,]",
+        "[,]",
+        "[[[\"x\"]],null]",
+        "[1,2,3]",
+        "[\"r\",1,null]",
+        "[[\"r\",1,null],[\"append\",\"x\",[2]]]",
+        "{}",
+        "",
+        " 1",
+        "1 ",
+    ];
+    let deep = format!("{}{}", "[".repeat(130), "]".repeat(130));
+    let long = format!("\"{}\"", "x".repeat(200));
+    let mut accepted = 0;
+    for number in numbers.iter().copied().chain([deep.as_str(), long.as_str()]) {
+        for (process, key, time) in [(number, "1", "1"), ("1", number, "1"), ("1", "1", number), ("1", "1", "1")] {
+            for f in
+                ["read", "write", "cas", "txn", "contains", "pop", "acquire", "custom:f", "", "reads", "re\\u0061d"]
+            {
+                for more in
+                    ["", ",\"applied\":false", ",\"applied\":true", ",\"result\":true", ",\"x\":1", " ", ",\"value\":1"]
+                {
+                    let head = format!("{{\"process\":{process},\"type\":");
+                    let tail = format!(",\"f\":\"{f}\",\"key\":{key},\"value\":{number}{more},\"time\":{time}}}");
+                    let bare = format!(",\"f\":\"{f}\",\"key\":{key},\"time\":{time}}}");
+                    for second in ["ok", "fail", "info", "invoke", "oki"] {
+                        for (one, other) in [(&tail, &tail), (&bare, &tail)] {
+                            let text = format!("{head}\"invoke\"{one}\n{head}\"{second}\"{other}\r\n");
+                            accepted += both_ways(text.as_bytes()).iter().filter(|event| event.is_ok()).count();
+                        }
+                    }
+                }
+            }
+        }
+    }
+    assert!(accepted > 1000, "{accepted}");
+}
+
+#[test]
+fn the_short_cut_agrees_on_whole_histories() {
+    for seed in 0..20 {
+        let values = if seed % 2 == 0 { Values::Unique } else { Values::Few(4) };
+        let config =
+            Config { seed, operations: 300, keys: 4, values, cas_percent: 25, fail_percent: 5, ..Config::default() };
+        let events = generate(&Config { indeterminate: 9, ..config });
+        let text: String = events.iter().map(|event| event.to_line().unwrap() + "\n").collect();
+        let read: Vec<Event> = both_ways(text.as_bytes()).into_iter().map(|event| event.unwrap().1).collect();
+        assert_eq!(read, events);
+        let mut rng = Rng::new(seed);
+        for _ in 0..200 {
+            let mut mangled = text.as_bytes()[..2000].to_vec();
+            for _ in 0..=rng.below(3) {
+                let position = rng.below(mangled.len());
+                let bytes = b"\"{}[]:,0918-\\ \nnuk\xff";
+                mangled[position] = bytes[rng.below(bytes.len())];
+            }
+            both_ways(&mangled);
+        }
+    }
+}
+
+#[test]
+fn numbers_of_processes_may_be_anything() {
+    for process in [0, 65_535, 65_536, u64::MAX] {
+        let text = format!("{INVOKE}\n{OK}\n{OK}\n").replace("\"process\":0", &format!("\"process\":{process}"));
+        let events = both_ways(text.as_bytes());
+        let misuse = format!("text:3: process {process} completes nothing: no operation is open");
+        assert_eq!((events.len(), events[2].as_ref().unwrap_err()), (3, &misuse));
+    }
+}
+
+/// The order of the lines counts; what runs against it is counted, once a step back.
+#[test]
+fn time_that_goes_backwards_is_a_warning_or_an_error() {
+    let times = ["5", "7", "6", "6", "", "2", "9"];
+    let lines = times.iter().enumerate().map(|(process, time)| {
+        let time = if time.is_empty() { String::new() } else { format!(",\"time\":{time}") };
+        format!("{{\"process\":{process},\"type\":\"invoke\",\"f\":\"read\"{time}}}\n")
+    });
+    let text: String = std::iter::once("{\"about\":\"clocks\"}\n".to_owned()).chain(lines).collect();
+    let (events, _, warnings) = told(Reader::new("text", text.as_bytes()));
+    assert_eq!((events.len(), events.iter().all(Result::is_ok)), (7, true));
+    assert_eq!(warnings, Warnings { time_backwards: 2, first_line: Some(4) });
+    assert_eq!(warnings.to_string(), "time goes backwards 2 times, first on line 4; the order of the lines counts");
+    let (events, _, warnings) = told(Reader::new("text", text.as_bytes()).strict_time(true));
+    assert_eq!(events.last(), Some(&Err("text:4: time goes backwards: 6 after 7".into())));
+    assert!(events.len() == 3 && warnings.is_empty() && warnings.to_string().is_empty());
+    let forward = format!("{INVOKE}\n{OK}\n");
+    assert!(told(Reader::new("text", forward.as_bytes()).strict_time(true)).0.iter().all(Result::is_ok));
+}
+
 fn value() -> impl Strategy<Value = Value> {
-    prop_oneof![Just(Value::Null), any::<i64>().prop_map(Value::Int), ".*".prop_map(|text| Value::from(text.as_str()))]
+    let scalar = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::Bool),
+        any::<i64>().prop_map(Value::Int),
+        ".*".prop_map(|text| Value::from(text.as_str())),
+    ];
+    scalar.prop_recursive(2, 8, 4, |inner| {
+        proptest::collection::vec(inner, 0..4).prop_map(|values| values.into_iter().collect())
+    })
+}
+
+fn key() -> impl Strategy<Value = Key> {
+    prop_oneof![Just(Key::None), any::<i64>().prop_map(Key::Int), ".*".prop_map(|text| Key::from(text.as_str())),]
+}
+
+/// The steps of a transaction, and what its reads may have seen.
+fn steps() -> impl Strategy<Value = (Call, Reply)> {
+    let kind = prop_oneof![Just(MicroKind::Read), Just(MicroKind::Write), Just(MicroKind::Append)];
+    proptest::collection::vec((kind, key(), value()), 0..5).prop_map(|steps| {
+        let seen: Vec<Micro> = steps.into_iter().map(|(kind, key, value)| Micro { kind, key, value }).collect();
+        let blank = |step: &Micro| match step.kind {
+            MicroKind::Read => Micro { value: Value::Null, ..step.clone() },
+            MicroKind::Write | MicroKind::Append => step.clone(),
+        };
+        (Call::Txn(seen.iter().map(blank).collect()), Reply::Txn(seen.into()))
+    })
 }
 
 fn call_and_reply() -> impl Strategy<Value = (Call, Reply)> {
@@ -230,22 +419,57 @@ fn call_and_reply() -> impl Strategy<Value = (Call, Reply)> {
         value().prop_map(|new| (Call::Write(new), Reply::Written)),
         (value(), value()).prop_map(|(old, new)| (Call::Cas { old, new }, Reply::Swapped)),
         (value(), value()).prop_map(|(old, new)| (Call::Cas { old, new }, Reply::Differed)),
+        value().prop_map(|value| (Call::Append(value), Reply::Done)),
+        value().prop_map(|value| (Call::Add(value), Reply::Done)),
+        (value(), value()).prop_map(|(value, result)| (Call::Remove(value), Reply::Returned(result))),
+        (value(), any::<bool>()).prop_map(|(value, has)| (Call::Contains(value), Reply::Returned(has.into()))),
+        value().prop_map(|value| (Call::Enqueue(value), Reply::Done)),
+        value().prop_map(|value| (Call::Dequeue, Reply::Returned(value))),
+        value().prop_map(|value| (Call::Push(value), Reply::Done)),
+        value().prop_map(|value| (Call::Pop, Reply::Returned(value))),
+        value().prop_map(|value| (Call::Insert(value), Reply::Done)),
+        value().prop_map(|value| (Call::PopMin, Reply::Returned(value))),
+        Just((Call::Acquire, Reply::Done)),
+        Just((Call::Release, Reply::Done)),
+        (".+", value(), value())
+            .prop_map(|(name, value, result)| (Call::Other(name.as_str().into(), value), Reply::Returned(result))),
+        steps(),
     ]
 }
 
 proptest! {
     #[test]
-    fn what_is_written_is_read((call, reply) in call_and_reply(), key in value(), process: u64, time: Option<u64>) {
-        let key = match key {
-            Value::Int(key) => key.into(),
-            Value::Str(key) => (&*key).into(),
-            Value::Null => "null".into(),
-        };
+    fn what_is_written_is_read((call, reply) in call_and_reply(), key in key(), process: u64, time: Option<u64>) {
         let invoke = Event { process, kind: Kind::Invoke, call, key, time };
         let end = Event { kind: Kind::Ok(reply), ..invoke.clone() };
         let text = format!("{}\n{}\n", invoke.to_line().unwrap(), end.to_line().unwrap());
         let events: Vec<Event> = Reader::new("text", text.as_bytes()).map(|event| event.unwrap().1).collect();
         prop_assert_eq!(events, vec![invoke, end]);
+        both_ways(text.as_bytes());
+    }
+
+    /// Bytes put in, taken out, doubled or replaced, in every kind of line.
+    #[test]
+    fn the_short_cut_agrees_on_mangled_lines(
+        (call, reply) in call_and_reply(),
+        key in key(),
+        process in 0u64..3,
+        time: Option<u64>,
+        changes in proptest::collection::vec((any::<proptest::sample::Index>(), 0u8..4, any::<u8>()), 1..4),
+    ) {
+        let invoke = Event { process, kind: Kind::Invoke, call, key, time };
+        let end = Event { kind: Kind::Ok(reply), ..invoke.clone() };
+        let mut bytes = format!("{}\n{}\n", invoke.to_line().unwrap(), end.to_line().unwrap()).into_bytes();
+        for (place, change, byte) in changes {
+            let place = place.index(bytes.len());
+            match change {
+                0 => bytes[place] = byte,
+                1 => bytes.insert(place, byte),
+                2 => drop(bytes.remove(place)),
+                _ => bytes.insert(place, bytes[place]),
+            }
+        }
+        both_ways(&bytes);
     }
 
     /// Whatever the bytes are, the reader answers; and where it refuses, it says so in one line.

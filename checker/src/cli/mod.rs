@@ -9,6 +9,7 @@ mod model;
 mod node;
 mod output;
 mod process;
+mod quorum;
 mod run;
 mod writer;
 
@@ -43,6 +44,8 @@ enum Command {
     History(history::Args),
     /// Explore the protocol exhaustively
     Model(model::Args),
+    /// What a scheme of copies, zones and quorums survives
+    Quorum(quorum::Args),
     /// Run a cluster of six storage nodes, a writer and a standby until Ctrl-C
     Cluster(cluster::Args),
     /// Run a cluster under faults and judge what its clients saw
@@ -63,6 +66,7 @@ impl Cli {
         match self.command {
             Some(Command::History(args)) => history::run(&args),
             Some(Command::Model(args)) => model::run(&args),
+            Some(Command::Quorum(args)) => args.run(),
             Some(Command::Cluster(args)) => cluster::run(&args),
             Some(Command::Run(args)) => run::run(&args),
             Some(Command::Gate(args)) => gate::run(&args),

@@ -120,9 +120,9 @@ pub fn judge_history(file: &Path, expected: Verdict) -> Row {
             Ok(history) => history,
             Err(error) => return Ok((Exit::Unreadable, error.to_string())),
         };
-        let report = check(&history, &CasRegister, &Limits::default());
+        let report = check(&history, &CasRegister::default(), &Limits::default());
         if let Finding::Valid(linearizations) = &report.finding {
-            verify(&history, &CasRegister, linearizations)
+            verify(&history, &CasRegister::default(), linearizations)
                 .map_err(|r| format!("own linearization does not replay: {r}"))?;
         }
         let (verdict, operations) = (report.verdict(), report.operations);

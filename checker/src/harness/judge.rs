@@ -29,17 +29,22 @@ pub(crate) struct Judgement {
     pub(crate) reasons: Vec<String>,
     /// The operations that cannot be, one line each.
     pub(crate) offending: Vec<String>,
+    /// What the checker said of the history.
+    pub(crate) report: Report,
 }
 
 /// A cluster that answers no more than this many operations a second, on average and in spite of faults, was not tested.
 const OPERATIONS_PER_SECOND: u64 = 10;
 
+/// By what the history is judged.
+pub(crate) const MODEL: &str = "cas-register";
+
 /// How many operations of a kind to show: a few are read.
 const SHOWN: usize = 6;
 
 pub(crate) fn judge(history: &History, circumstances: &Circumstances<'_>) -> Judgement {
-    let report = check(history, &CasRegister, &Limits::default());
-    let mut judgement = of_history(history, &report);
+    let report = check(history, &CasRegister::default(), &Limits::default());
+    let mut judgement = of_history(history, report);
     if judgement.verdict != Verdict::Invalid {
         judgement.reasons.extend(shortcomings(circumstances));
         if !judgement.reasons.is_empty() {
@@ -49,7 +54,7 @@ pub(crate) fn judge(history: &History, circumstances: &Circumstances<'_>) -> Jud
     judgement
 }
 
-fn of_history(history: &History, report: &Report) -> Judgement {
+fn of_history(history: &History, report: Report) -> Judgement {
     let mut reasons: Vec<String> = report.reason().into_iter().collect();
     let mut offending = Vec::new();
     match &report.finding {
@@ -57,12 +62,12 @@ fn of_history(history: &History, report: &Report) -> Judgement {
         Finding::Unknown(_) => {}
         // The checker's word is not enough: its linearization is replayed by a verifier that knows none of its tricks.
         Finding::Valid(order) => {
-            if let Err(reason) = verify(history, &CasRegister, order) {
+            if let Err(reason) = verify(history, &CasRegister::default(), order) {
                 reasons.push(format!("the checker's own linearization does not replay: {reason}"));
             }
         }
     }
-    Judgement { verdict: report.verdict(), reasons, offending }
+    Judgement { verdict: report.verdict(), reasons, offending, report }
 }
 
 /// Everything for which a run that is valid by its history proves nothing.

@@ -1,8 +1,9 @@
-//! The page of a run: plain, one file, no scripts.
+//! The page of a run: plain, no scripts. The picture of its history is a page beside it.
 
 use maud::{DOCTYPE, Markup, html};
 
 use super::Outcome;
+use super::run::PICTURE;
 
 const STYLE: &str = "body{font:15px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem}\
 table{border-collapse:collapse}td,th{text-align:left;vertical-align:top;padding:.2rem .8rem .2rem 0;\
@@ -32,6 +33,7 @@ pub(crate) fn render(outcome: &Outcome) -> String {
                 h2 { "Faults" }
                 (receipts(outcome))
                 h2 { "Evidence" }
+                p { a href=(PICTURE) { "The history as a picture" } }
                 ul {
                     @for file in ["history.jsonl", "run.json", "logs/"] { li { a href=(file) { (file) } } }
                 }

@@ -13,7 +13,7 @@ use super::board::Board;
 use super::client::{Client, Common, Loyalty};
 use super::cluster::{Cluster, Site};
 use super::config::{Config, Nemesis};
-use super::judge::{Circumstances, judge};
+use super::judge::{Circumstances, MODEL, judge};
 use super::nemesis::{heal, strike};
 use super::outcome::Outcome;
 use super::plan::Plan;
@@ -22,6 +22,10 @@ use super::receipt::Receipt;
 use super::store::Store;
 use super::workload::{Workload, keys};
 use super::{HarnessError, page};
+use crate::picture::{self, Picture};
+
+/// The page that shows the history.
+pub(super) const PICTURE: &str = "history.html";
 
 /// Between two ticks of progress.
 const TICK: Duration = Duration::from_millis(200);
@@ -260,6 +264,8 @@ fn conclude(config: &Config, store: &Store, happened: Happened) -> Result<Outcom
     let circumstances =
         Circumstances { nemesis: &config.nemesis, receipts: &receipts, seconds: config.seconds, ok, doubts };
     let judgement = judge(&history, &circumstances);
+    let picture = Picture::of_report("history.jsonl", MODEL, &history, &judgement.report);
+    store.write_with(PICTURE, |out| picture::page(&picture, out))?;
     Ok(Outcome {
         verdict: judgement.verdict,
         reasons: judgement.reasons,

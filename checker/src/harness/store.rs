@@ -1,7 +1,7 @@
 //! Where the evidence of runs lies: `store/<name>/<time>/`, and `store/latest` for the last one.
 
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -53,6 +53,20 @@ impl Store {
     pub(crate) fn write(&self, name: &str, text: &str) -> Result<(), HarnessError> {
         let path = self.path.join(name);
         fs::write(&path, text).map_err(HarnessError::io(format!("write {}", path.display())))
+    }
+
+    /// Writes what `fill` puts out, without holding it in memory.
+    pub(crate) fn write_with(
+        &self,
+        name: &str,
+        fill: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
+    ) -> Result<(), HarnessError> {
+        let path = self.path.join(name);
+        let written = File::create(&path).map(BufWriter::new).and_then(|mut out| {
+            fill(&mut out)?;
+            out.flush()
+        });
+        written.map_err(HarnessError::io(format!("write {}", path.display())))
     }
 
     /// The disks are many preallocated megabytes; they are kept only where they explain something.

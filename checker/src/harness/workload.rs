@@ -104,11 +104,11 @@ mod tests {
                 for _ in 0..500 {
                     let (key, call) = workload.next();
                     match call {
-                        Call::Read => {}
                         Call::Write(new) | Call::Cas { new, .. } => {
                             workload.saw(&key, new.clone());
                             values.push(new);
                         }
+                        other => assert_eq!(other, Call::Read),
                     }
                 }
             }

@@ -29,8 +29,8 @@ impl<'a, M: Model> Automaton<'a, M> {
     }
 
     /// The number of what a candidate does: equal for operations that no search could tell apart.
-    pub(super) fn symbol(&mut self, candidate: &Candidate) -> u32 {
-        self.symbols.number((candidate.call.clone(), candidate.reply.clone()))
+    pub(super) fn symbol(&mut self, candidate: &Candidate<'_>) -> u32 {
+        self.symbols.number((candidate.call.clone(), candidate.reply.cloned()))
     }
 
     pub(super) fn step(&mut self, state: u32, symbol: u32) -> Option<u32> {

@@ -22,6 +22,18 @@ impl<const W: usize> Bits<W> {
         self.0[slot / 64] &= !(1 << (slot % 64));
     }
 
+    #[must_use]
+    pub(super) fn with(mut self, others: &Self) -> Self {
+        self.0.iter_mut().zip(&others.0).for_each(|(own, others)| *own |= others);
+        self
+    }
+
+    #[must_use]
+    pub(super) fn without(mut self, others: &Self) -> Self {
+        self.0.iter_mut().zip(&others.0).for_each(|(own, others)| *own &= !others);
+        self
+    }
+
     pub(super) fn covers(&self, other: &Self) -> bool {
         self.0.iter().zip(&other.0).all(|(own, others)| others & !own == 0)
     }

@@ -3,9 +3,11 @@
 use sextant_histories::{Call, History, Key, Operation, Outcome, Reply, Value};
 
 use super::automaton::Automaton;
+use super::core::{self, Core};
 use super::model::Model;
-use super::prune::{Candidate, prune};
+use super::prune::{Candidate, took_part, took_part_as_of};
 use super::search::{Budget, Dead, Found};
+use super::sentence::sentence;
 use super::{Partition, search_key};
 
 /// Evidence of a violation. Operations are numbers in [`History::operations`].
@@ -24,6 +26,8 @@ pub struct Evidence {
     pub states: Vec<String>,
     /// How many events of the history, from its first, are already not linearizable.
     pub prefix: Prefix,
+    /// Operations that contradict each other whatever all others did.
+    pub core: Core,
     /// One sentence.
     pub reason: String,
 }
@@ -48,13 +52,17 @@ impl Prefix {
 /// How many writers of the claimed value to name: one explains it, all of them are noise.
 const WRITERS: usize = 2;
 
+/// `whole_key` says that the candidates are all of the key's, so that all that returned before the dead one is
+/// linearizable; candidates that only contradict each other need not be the first that do.
+#[expect(clippy::too_many_arguments, reason = "they are what a search leaves behind")]
 pub(super) fn collect<M: Model>(
     history: &History,
     partition: &Partition<'_>,
     model: &M,
-    candidates: &[Candidate],
+    candidates: &[Candidate<'_>],
     dead: &Dead,
     states: Vec<String>,
+    whole_key: bool,
     budget: Budget,
 ) -> Evidence {
     let number = |item: &usize| candidates[*item].operation;
@@ -68,15 +76,28 @@ pub(super) fn collect<M: Model>(
     witnesses.retain(|witness| *witness != operation);
     witnesses.sort_unstable();
     witnesses.dedup();
+    let hint = if whole_key { vec![operation] } else { candidates.iter().map(|one| one.operation).collect() };
+    let core = core::shrink(&partition.operations, model, &hint, end, budget);
     Evidence {
+        reason: match core.smallest {
+            true => on_key(partition, sentence(history, &partition.operations, &model.family(), &core)),
+            false => reason(history, model, operation, &writers, &states),
+        },
+        core,
         key: partition.key.clone(),
         operation,
         concurrent: dead.pending.iter().map(number).collect(),
-        prefix: shortest_prefix(history, partition, model, end, budget),
-        reason: reason(history, model, operation, &writers, &states),
+        prefix: shortest_prefix(history, partition, model, end, whole_key, budget),
         witnesses,
         linearized,
         states,
+    }
+}
+
+fn on_key(partition: &Partition<'_>, sentence: String) -> String {
+    match partition.key {
+        Key::None => sentence,
+        key => format!("on key {key}, {sentence}"),
     }
 }
 
@@ -95,7 +116,7 @@ fn claims(operation: &Operation) -> Option<&Value> {
     match (&operation.call, operation.reply()) {
         (Call::Read, Some(Reply::Read(value))) => Some(value),
         (Call::Cas { old, .. }, Some(Reply::Swapped)) => Some(old),
-        (Call::Read | Call::Write(_) | Call::Cas { .. }, _) => None,
+        _ => None,
     }
 }
 
@@ -104,7 +125,7 @@ fn writers(partition: &Partition<'_>, value: &Value, end: usize) -> Vec<usize> {
     let writes = |operation: &Operation| match &operation.call {
         Call::Write(new) => new == value,
         Call::Cas { new, .. } => new == value && operation.reply() != Some(&Reply::Differed),
-        Call::Read => false,
+        _ => false,
     };
     let writers = partition.operations.iter().rev();
     writers
@@ -114,49 +135,75 @@ fn writers(partition: &Partition<'_>, value: &Value, end: usize) -> Vec<usize> {
 }
 
 /// What a key's history lacks in its first `events` events is monotone: a prefix of a linearizable history is
-/// linearizable. The search fails at the return `end`, so everything before it is linearizable; but it may fail because
-/// it knows how an operation ends that is pending there, so the shortest prefix may be longer, and ends where an
-/// operation does.
+/// linearizable. The search fails at the return `end`, but it may fail because it knows how an operation ends that is
+/// pending there, so the shortest prefix may be longer, and ends where an operation does. `whole_key` says that the
+/// search saw all that returned before, which is then linearizable.
 fn shortest_prefix<M: Model>(
     history: &History,
     partition: &Partition<'_>,
     model: &M,
     end: usize,
+    whole_key: bool,
     budget: Budget,
 ) -> Prefix {
     let completions = partition.operations.iter().filter_map(|(_, operation)| operation.completed);
-    let mut ends: Vec<usize> = completions.map(|moment| moment.index).filter(|index| *index >= end).collect();
+    let mut ends: Vec<usize> = completions.map(|moment| moment.index).collect();
     ends.sort_unstable();
-    let probe = |index: usize| is_dead(partition, model, index + 1, budget);
-    match probe(end) {
-        Some(true) => return Prefix::Shortest(end + 1),
-        Some(false) => {}
+    let Some(last) = ends.len().checked_sub(1) else {
+        return Prefix::AtMost(history.len());
+    };
+    let near = ends.partition_point(|index| *index < end).min(last);
+    let probe = |place: usize| is_dead(partition, model, ends[place] + 1, budget);
+    // Everything before ends[low] is linearizable, ends[high] is not.
+    let (mut low, mut high) = match probe(near) {
+        Some(true) if whole_key => (near, near),
+        Some(true) => (0, near),
+        Some(false) => ((near + 1).min(last), last),
         None => return Prefix::AtMost(history.len()),
-    }
-    // ends[low] is linearizable, ends[high] is not.
-    let (mut low, mut high) = (0, ends.len().saturating_sub(1));
-    while high - low > 1 {
-        let middle = low + (high - low) / 2;
-        match probe(ends[middle]) {
+    };
+    // What is looked for is most often near the event at which the search failed.
+    let (mut step, upward) = (1, high > near);
+    while low < high {
+        let stride = (high - low) / 2;
+        let middle = if upward { low + stride.min(step - 1) } else { high - (high - low - stride).min(step) };
+        match probe(middle) {
             Some(true) => high = middle,
-            Some(false) => low = middle,
+            Some(false) => low = middle + 1,
             None => return Prefix::AtMost(ends[high] + 1),
         }
+        step *= 2;
     }
-    Prefix::Shortest(ends.get(high).map_or(history.len(), |index| index + 1))
+    Prefix::Shortest(ends[high] + 1)
 }
 
 /// Whether the first `events` events are not linearizable; none if the limits do not allow to say.
 fn is_dead<M: Model>(partition: &Partition<'_>, model: &M, events: usize, budget: Budget) -> Option<bool> {
-    let known = partition.operations.iter();
-    let known: Vec<(usize, Operation)> =
-        known.filter_map(|(number, operation)| Some((*number, operation.as_of(events)?))).collect();
-    let known: Vec<(usize, &Operation)> = known.iter().map(|(number, operation)| (*number, operation)).collect();
-    let candidates = prune(&known, model.pruning());
-    match search_key(&candidates, model, &mut Automaton::new(model), budget) {
+    let mut known = took_part_as_of(&partition.operations, events);
+    match search_key(&mut known, model, &mut Automaton::new(model), budget) {
         Found::Order(_) => Some(false),
-        Found::Violation(_) => Some(true),
+        Found::Violation(_) | Found::Conflict(_) => Some(true),
         Found::Stopped(..) => None,
+    }
+}
+
+/// What is known of changed operations of a key.
+#[derive(Debug)]
+pub(super) enum Judged {
+    /// With a linearization of their numbers.
+    Valid(Vec<usize>),
+    Invalid,
+    GaveUp,
+}
+
+/// Judges operations of one key, with their numbers, in order of invocation.
+pub(super) fn judge<M: Model>(operations: &[(usize, Operation)], model: &M, budget: Budget) -> Judged {
+    let operations: Vec<(usize, &Operation)> =
+        operations.iter().map(|(number, operation)| (*number, operation)).collect();
+    let mut candidates = took_part(&operations);
+    match search_key(&mut candidates, model, &mut Automaton::new(model), budget) {
+        Found::Order(order) => Judged::Valid(order.iter().map(|item| candidates[*item].operation).collect()),
+        Found::Violation(_) | Found::Conflict(_) => Judged::Invalid,
+        Found::Stopped(..) => Judged::GaveUp,
     }
 }
 

@@ -2,47 +2,127 @@
 //! keeps every operation between its invocation and its return?
 //!
 //! [`check`] splits the history by key, which is exact (a history is linearizable iff each of its keys is: Herlihy and Wing
-//! 1990, locality), leaves out what cannot matter (`prune`), and searches each key (`search`), the smallest first, so that
-//! one hard key does not hide a violation in an easy one. A `valid` carries its linearization, which [`verify`] replays
-//! without any of this; an `invalid` its [`Evidence`]; an `unknown` how far it came.
+//! 1990, locality), and judges each key on its own, several at a time (`router`): by an algorithm for the model's family
+//! if there is one (`register`, `collections`), else by the general search (`search`), which leaves out what cannot matter (`prune`). A
+//! `valid` carries its linearization, which [`verify`] replays without any of this; an `invalid` its [`Evidence`]; an
+//! `unknown` how far it came.
+//!
+//! # From a history to a certificate
+//!
+//! ```
+//! use sextant::linearizability::{Certificate, Finding, Limits, Register, check};
+//! use sextant_histories::{History, Reader};
+//!
+//! // A write of 1, then a write of 2, then a read of 1: nobody may see what was overwritten before he asked.
+//! let lines = r#"{"process":0,"type":"invoke","f":"write","key":"x","value":1}
+//! {"process":0,"type":"ok","f":"write","key":"x","value":1}
+//! {"process":0,"type":"invoke","f":"write","key":"x","value":2}
+//! {"process":0,"type":"ok","f":"write","key":"x","value":2}
+//! {"process":1,"type":"invoke","f":"read","key":"x"}
+//! {"process":1,"type":"ok","f":"read","key":"x","value":1}
+//! "#;
+//! let events: Result<Vec<_>, _> = Reader::new("example", lines.as_bytes()).collect();
+//! let history = History::from_events(events?.into_iter().map(|(_, event)| event)).map_err(|(_, misuse)| misuse)?;
+//! let model = Register::default();
+//!
+//! let report = check(&history, &model, &Limits::default());
+//! let Finding::Invalid(evidence) = &report.finding else { panic!("a stale read is not linearizable") };
+//! assert_eq!(evidence.core.operations, [0, 1, 2]);
+//! assert_eq!(
+//!     evidence.reason,
+//!     "on key \"x\", read of 1 by process 1 (lines 5 to 6) began after write of 2 by process 0 had completed (line 4), \
+//!      which began after write of 1 by process 0 had completed (line 2)"
+//! );
+//!
+//! let mut file = Vec::new();
+//! Certificate::of(&history, &model, &report).expect("not unknown").write(&mut file)?;
+//! let certificate = Certificate::read(&file[..])?;
+//! certificate.verify(&history, &model)?;
+//!
+//! // Of the first four events the verdict is another, and so is the certificate.
+//! let before = history.prefix(4);
+//! let report = check(&before, &model, &Limits::default());
+//! let Finding::Valid(linearizations) = &report.finding else { panic!("two writes are linearizable") };
+//! assert_eq!(linearizations[0].order, [0, 1]);
+//! assert!(certificate.verify(&before, &model).is_err());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! While a history is recorded, [`online::Checker`] takes its events one by one:
+//!
+//! ```
+//! use sextant::linearizability::Register;
+//! use sextant::linearizability::online::{Checker, Status};
+//! use sextant_histories::{Call, Event, Kind, Reply};
+//!
+//! let model = Register::default();
+//! let mut checker = Checker::new(&model, 1_000_000);
+//! let read = |kind| Event { process: 7, kind, call: Call::Read, key: "x".into(), time: None };
+//! assert_eq!(checker.push(&read(Kind::Invoke)), Ok(&Status::Valid));
+//! let nobody_wrote_it = Reply::Read(9.into());
+//! assert_eq!(checker.push(&read(Kind::Ok(nobody_wrote_it))), Ok(&Status::Invalid { event: 1, key: "x".into() }));
+//! ```
 
 mod automaton;
 mod bits;
+pub mod certificate;
+mod collections;
+mod core;
+mod etcd;
 mod evidence;
 mod model;
+mod models;
+pub mod online;
+mod paths;
 mod plan;
 mod prune;
+mod register;
+mod router;
 mod search;
+mod sentence;
 mod verify;
 
-use std::collections::BTreeMap;
 use std::fmt;
+use std::num::NonZero;
+use std::thread;
 use std::time::{Duration, Instant};
 
-use sextant_histories::{History, Key, Operation};
+use sextant_histories::{History, Key};
 
+pub use certificate::Certificate;
+pub use core::{Core, weaken, weaken_others};
+pub use etcd::{Etcd, Store};
 pub use evidence::{Evidence, Prefix};
-pub use model::{CasRegister, Model, Pruning, Register};
+pub use model::{Family, Model};
+pub use models::{
+    AppendList, CasRegister, Chain, Counter, KeyValue, MultiRegister, Mutex, PriorityQueue, Queue, Register, Set, Stack,
+};
 pub use verify::verify;
 
 use crate::verdict::Verdict;
-use automaton::Automaton;
-use plan::Plan;
-use prune::{Candidate, prune};
-use search::{Budget, Found, Stop, search};
+use router::{Partition, partition, search_key};
 
 /// What a check may use before it gives up with `unknown`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// For the whole history.
     pub timeout: Duration,
-    /// How many configurations may be held at once; one takes some 100 to 200 bytes.
+    /// For what the searches hold besides the history and its columns, in bytes, shared out evenly among threads.
+    pub memory_bytes: usize,
+    /// How many keys to judge at a time. It does not change what is found, except where time runs out.
+    pub threads: NonZero<usize>,
+    /// How many configurations a search may hold at once.
     pub configurations: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { timeout: Duration::from_secs(60), configurations: 4_000_000 }
+        Self {
+            timeout: Duration::from_secs(60),
+            memory_bytes: 2 << 30,
+            threads: thread::available_parallelism().unwrap_or(NonZero::<usize>::MIN),
+            configurations: usize::MAX,
+        }
     }
 }
 
@@ -80,6 +160,8 @@ pub enum Unknown {
     NoClaim,
     /// An operation that the model does not have.
     Unsupported { model: String, call: String, line: usize },
+    /// Two algorithms do not agree on a key: a fault of the checker, which must not pass for a verdict.
+    Disagreement { key: Key },
     /// The search of a key gave up.
     GaveUp(Progress),
 }
@@ -93,6 +175,10 @@ pub struct Progress {
     /// Of that key, how many operations have been placed, of how many.
     pub placed: usize,
     pub operations: usize,
+    /// How many events of the history, from its first, are therefore linearizable on that key.
+    pub events: usize,
+    /// How many configurations the search held when it gave up.
+    pub held: usize,
     /// How many keys were found valid, of how many.
     pub keys_valid: usize,
     pub keys: usize,
@@ -102,6 +188,8 @@ pub struct Progress {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Limit {
     Timeout(Duration),
+    /// In bytes.
+    Memory(usize),
     Configurations(usize),
     /// More operations pending at once than the search has room for.
     Concurrency,
@@ -134,6 +222,9 @@ impl fmt::Display for Unknown {
             Self::Unsupported { model, call, line } => {
                 write!(f, "the model {model} has no operation like `{call}` on line {line}")
             }
+            Self::Disagreement { key } => {
+                write!(f, "two algorithms disagree on key {key}, which is a fault of the checker")
+            }
             Self::GaveUp(progress) => fmt::Display::fmt(progress, f),
         }
     }
@@ -143,13 +234,14 @@ impl fmt::Display for Progress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.limit {
             Limit::Timeout(timeout) => write!(f, "no answer within {timeout:?}")?,
+            Limit::Memory(bytes) => write!(f, "no answer within {} MB", bytes >> 20)?,
             Limit::Configurations(count) => write!(f, "no answer within {count} configurations")?,
             Limit::Concurrency => f.write_str("too many operations at once")?,
         }
-        let Self { key, placed, operations, keys_valid, keys, .. } = self;
+        let Self { key, placed, operations, events, held, keys_valid, keys, .. } = self;
         write!(
             f,
-            ": on key {key} the first {placed} of {operations} operations to return are linearizable; {keys_valid} of {keys} keys are valid"
+            ": on key {key} the first {placed} of {operations} operations to return are linearizable, up to event {events}, with {held} configurations held; {keys_valid} of {keys} keys are valid"
         )
     }
 }
@@ -157,28 +249,13 @@ impl fmt::Display for Progress {
 /// Judges `history` by `model` within `limits`.
 pub fn check<M: Model>(history: &History, model: &M, limits: &Limits) -> Report {
     let start = Instant::now();
-    let partitions = partition(history);
+    let partitions = partition(history, model.keyed());
     let keys = partitions.len();
     let finding = match refuse(history, model) {
         Some(unknown) => Finding::Unknown(unknown),
-        None => check_keys(history, partitions, model, limits, start),
+        None => router::judge_keys(history, partitions, model, limits, start),
     };
     Report { operations: history.operations().len(), keys, elapsed: start.elapsed(), finding }
-}
-
-/// The operations of one key with their numbers in the history.
-struct Partition<'a> {
-    key: &'a Key,
-    operations: Vec<(usize, &'a Operation)>,
-}
-
-fn partition(history: &History) -> Vec<Partition<'_>> {
-    let mut by_key: BTreeMap<&Key, Vec<(usize, &Operation)>> = BTreeMap::new();
-    for (number, operation) in history.operations().iter().enumerate() {
-        by_key.entry(&operation.key).or_default().push((number, operation));
-    }
-    let partition = |(key, operations)| Partition { key, operations };
-    by_key.into_iter().map(partition).collect()
 }
 
 fn refuse<M: Model>(history: &History, model: &M) -> Option<Unknown> {
@@ -195,76 +272,4 @@ fn refuse<M: Model>(history: &History, model: &M) -> Option<Unknown> {
     }
     let silent = operations.iter().all(|operation| operation.reply().is_none());
     silent.then_some(Unknown::NoClaim)
-}
-
-fn check_keys<M: Model>(
-    history: &History,
-    mut partitions: Vec<Partition<'_>>,
-    model: &M,
-    limits: &Limits,
-    start: Instant,
-) -> Finding {
-    // A timeout too far away for the clock is none that anybody will see.
-    let far = Duration::from_secs(1 << 32);
-    let budget = Budget {
-        deadline: start.checked_add(limits.timeout).unwrap_or_else(|| start + far),
-        configurations: limits.configurations,
-    };
-    let keys = partitions.len();
-    let mut linearizations = Vec::with_capacity(keys);
-    let mut gave_up: Option<Progress> = None;
-    partitions.sort_by_key(|partition| partition.operations.len());
-    for partition in &partitions {
-        let candidates = prune(&partition.operations, model.pruning());
-        let mut automaton = Automaton::new(model);
-        match search_key(&candidates, model, &mut automaton, budget) {
-            Found::Order(order) => linearizations.push(Linearization {
-                key: partition.key.clone(),
-                order: order.iter().map(|item| candidates[*item].operation).collect(),
-            }),
-            Found::Violation(dead) => {
-                let states = dead.states.iter().map(|state| automaton.show(*state)).collect();
-                let evidence = evidence::collect(history, partition, model, &candidates, &dead, states, budget);
-                return Finding::Invalid(Box::new(evidence));
-            }
-            Found::Stopped(stop, placed) => {
-                gave_up.get_or_insert(Progress {
-                    limit: limit(stop, limits),
-                    key: partition.key.clone(),
-                    placed,
-                    operations: candidates.len(),
-                    keys_valid: 0,
-                    keys,
-                });
-            }
-        }
-    }
-    match gave_up {
-        Some(progress) => Finding::Unknown(Unknown::GaveUp(Progress { keys_valid: linearizations.len(), ..progress })),
-        None => {
-            linearizations.sort_by(|one, other| one.key.cmp(&other.key));
-            Finding::Valid(linearizations)
-        }
-    }
-}
-
-fn search_key<M: Model>(
-    candidates: &[Candidate],
-    model: &M,
-    automaton: &mut Automaton<'_, M>,
-    budget: Budget,
-) -> Found {
-    if Instant::now() >= budget.deadline {
-        return Found::Stopped(Stop::Timeout, 0);
-    }
-    let plan = Plan::new(candidates, model, automaton);
-    search(&plan, automaton, budget)
-}
-
-fn limit(stop: Stop, limits: &Limits) -> Limit {
-    match stop {
-        Stop::Timeout => Limit::Timeout(limits.timeout),
-        Stop::Configurations => Limit::Configurations(limits.configurations),
-        Stop::TooWide => Limit::Concurrency,
-    }
 }

@@ -6,7 +6,54 @@ use std::hash::Hash;
 use sextant_histories::{Call, Reply, Value};
 
 /// A sequential object. Implement it for a model of your own; nothing else of the checker needs to change.
-pub trait Model {
+///
+/// ```
+/// use sextant::linearizability::{Limits, Model, check};
+/// use sextant::verdict::Verdict;
+/// use sextant_histories::{Call, Event, History, Kind, Reply, Value};
+///
+/// /// Hands out tickets: 1, 2, 3, ...
+/// struct Tickets;
+///
+/// impl Model for Tickets {
+///     type State = i64;
+///
+///     fn name(&self) -> &str {
+///         "tickets"
+///     }
+///
+///     fn initial(&self) -> i64 {
+///         0
+///     }
+///
+///     fn step(&self, last: &i64, _call: &Call, reply: Option<&Reply>) -> Option<i64> {
+///         let next = last + 1;
+///         reply.is_none_or(|reply| *reply == Reply::Returned(Value::Int(next))).then_some(next)
+///     }
+///
+///     fn supports(&self, call: &Call) -> bool {
+///         matches!(call, Call::Other(name, _) if &**name == "take")
+///     }
+/// }
+///
+/// let take = |process, ticket: i64| {
+///     let event = |kind| Event {
+///         process,
+///         kind,
+///         call: Call::Other("take".into(), Value::Null),
+///         key: "counter hall".into(),
+///         time: None,
+///     };
+///     [event(Kind::Invoke), event(Kind::Ok(Reply::Returned(Value::Int(ticket))))]
+/// };
+/// let verdict = |events: Vec<Event>| {
+///     let history = History::from_events(events).unwrap();
+///     check(&history, &Tickets, &Limits::default()).verdict()
+/// };
+/// assert_eq!(verdict([take(0, 1), take(1, 2)].concat()), Verdict::Valid);
+/// assert_eq!(verdict([take(0, 1), take(1, 1)].concat()), Verdict::Invalid);
+/// ```
+pub trait Model: Sync {
     type State: Clone + Eq + Hash + Debug;
 
     fn name(&self) -> &str;
@@ -32,101 +79,45 @@ pub trait Model {
         false
     }
 
-    /// What may be left out before the search. [`Pruning::None`] is always safe.
-    fn pruning(&self) -> Pruning {
-        Pruning::None
-    }
-}
-
-/// What the checker knows about a model beyond [`Model::step`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pruning {
-    None,
-    /// The state is the value last installed, and read, write and cas mean what they say: the argument in `prune`
-    /// holds.
-    Register,
-}
-
-/// A register that is read and written.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Register;
-
-/// A register that is read, written, and compared-and-set.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct CasRegister;
-
-impl Model for Register {
-    type State = Value;
-
-    fn name(&self) -> &str {
-        "register"
+    /// What the checker may know beyond [`Model::step`]. [`Family::General`] is always safe.
+    fn family(&self) -> Family {
+        Family::General
     }
 
-    fn initial(&self) -> Value {
-        Value::Null
-    }
-
-    fn step(&self, state: &Value, call: &Call, reply: Option<&Reply>) -> Option<Value> {
-        if self.supports(call) { CasRegister.step(state, call, reply) } else { None }
-    }
-
-    fn supports(&self, call: &Call) -> bool {
-        !matches!(call, Call::Cas { .. })
-    }
-
-    fn show(&self, state: &Value) -> String {
-        state.to_string()
-    }
-
-    fn only_observes(&self, call: &Call, reply: &Reply) -> bool {
-        CasRegister.only_observes(call, reply)
-    }
-
-    fn pruning(&self) -> Pruning {
-        Pruning::Register
-    }
-}
-
-impl Model for CasRegister {
-    type State = Value;
-
-    fn name(&self) -> &str {
-        "cas-register"
-    }
-
-    fn initial(&self) -> Value {
-        Value::Null
-    }
-
-    fn step(&self, state: &Value, call: &Call, reply: Option<&Reply>) -> Option<Value> {
-        match (call, reply) {
-            (Call::Read, None) => Some(state.clone()),
-            (Call::Read, Some(Reply::Read(seen))) => (seen == state).then(|| state.clone()),
-            (Call::Write(value), None | Some(Reply::Written)) => Some(value.clone()),
-            (Call::Cas { old, new }, None) => Some(if state == old { new.clone() } else { state.clone() }),
-            (Call::Cas { old, new }, Some(Reply::Swapped)) => (state == old).then(|| new.clone()),
-            (Call::Cas { old, .. }, Some(Reply::Differed)) => (state != old).then(|| state.clone()),
-            (Call::Read | Call::Write(_) | Call::Cas { .. }, Some(_)) => None,
-        }
-    }
-
-    fn supports(&self, _call: &Call) -> bool {
+    /// Whether each key is an object of its own, so that a history may be judged key by key. If not, the whole system is
+    /// one object.
+    fn keyed(&self) -> bool {
         true
     }
 
-    fn show(&self, state: &Value) -> String {
-        state.to_string()
+    /// Whether the model knows of no particular history, so that it judges changed copies of one as well. Only then is a
+    /// smallest core looked for.
+    fn judges_any_history(&self) -> bool {
+        true
     }
+}
 
-    fn only_observes(&self, call: &Call, reply: &Reply) -> bool {
-        match (call, reply) {
-            (Call::Cas { old, new }, Reply::Swapped) => old == new,
-            (_, Reply::Read(_) | Reply::Differed) => true,
-            (_, Reply::Written | Reply::Swapped) => false,
-        }
-    }
-
-    fn pruning(&self) -> Pruning {
-        Pruning::Register
-    }
+/// Kinds of objects for which there are better algorithms than the general search. Each is a promise that the calls mean
+/// what their documentation in [`Call`] says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Family {
+    General,
+    /// The state is the value last installed, by write or cas, and reads return it.
+    Register {
+        initial: Value,
+    },
+    /// A number: `add` adds, `read` returns it.
+    Counter {
+        initial: i64,
+    },
+    /// Starts empty; `add`, `remove`, `contains`, and `read`, which lists all elements.
+    Set,
+    /// Starts empty; first in, first out. Null is no element, but what an empty queue returns.
+    Queue,
+    /// Starts empty; last in, first out; null as above.
+    Stack,
+    /// Starts empty; the least in the order of [`Value`] goes out first; null as above.
+    PriorityQueue,
+    /// Starts unlocked; `acquire` and `release` in turns.
+    Mutex,
 }

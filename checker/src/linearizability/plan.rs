@@ -37,12 +37,10 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    pub(super) fn new<M: Model>(candidates: &[Candidate], model: &M, automaton: &mut Automaton<'_, M>) -> Self {
+    pub(super) fn new<M: Model>(candidates: &[Candidate<'_>], model: &M, automaton: &mut Automaton<'_, M>) -> Self {
         let symbols: Vec<u32> = candidates.iter().map(|candidate| automaton.symbol(candidate)).collect();
-        let observes = |candidate: &Candidate| {
-            let reply = candidate.reply.as_ref();
-            reply.is_some_and(|reply| model.only_observes(&candidate.call, reply))
-        };
+        let observes =
+            |candidate: &Candidate<'_>| candidate.reply.is_some_and(|reply| model.only_observes(candidate.call, reply));
         let (crowds, membership) = crowds(candidates, &symbols);
         let steps = steps(candidates, &membership);
         let (slots, width) = assign_slots(&steps, candidates.len());
@@ -51,7 +49,7 @@ impl Plan {
 }
 
 /// The crowds, and for each candidate the one it belongs to.
-fn crowds(candidates: &[Candidate], symbols: &[u32]) -> (Vec<Crowd>, Vec<Option<usize>>) {
+fn crowds(candidates: &[Candidate<'_>], symbols: &[u32]) -> (Vec<Crowd>, Vec<Option<usize>>) {
     let mut crowds: Vec<Crowd> = Vec::new();
     let mut by_symbol = HashMap::new();
     let mut membership = vec![None; candidates.len()];
@@ -69,7 +67,7 @@ fn crowds(candidates: &[Candidate], symbols: &[u32]) -> (Vec<Crowd>, Vec<Option<
 }
 
 /// Steps in order of events. An end that was proved, not recorded, comes behind the return that proves it.
-fn steps(candidates: &[Candidate], membership: &[Option<usize>]) -> Vec<Step> {
+fn steps(candidates: &[Candidate<'_>], membership: &[Option<usize>]) -> Vec<Step> {
     let mut steps: Vec<(usize, bool, Step)> = Vec::with_capacity(2 * candidates.len());
     for (item, candidate) in candidates.iter().enumerate() {
         if let Some(crowd) = membership[item] {

@@ -2,7 +2,7 @@
 //!
 //! *Any model.* An operation that failed has no effect and claims nothing: out.
 //!
-//! *Registers* ([`Pruning::Register`]). An indeterminate operation may take effect at any moment after its invocation or
+//! *Registers* ([`Family::Register`]). An indeterminate operation may take effect at any moment after its invocation or
 //! never; each one kept can double the search. Write `H` for the history of one key, `w` for an indeterminate operation
 //! that installs `v` (a write of `v`, or a cas to `v`).
 //!
@@ -30,16 +30,16 @@ use std::collections::HashMap;
 
 use sextant_histories::{Call, Operation, Outcome, Reply, Value};
 
-use super::model::Pruning;
+use super::model::Family;
 
 /// An operation that the search has to place.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Candidate {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Candidate<'a> {
     /// Its number in the history.
     pub(super) operation: usize,
-    pub(super) call: Call,
+    pub(super) call: &'a Call,
     /// Known answer, or the one that rule 3 proves.
-    pub(super) reply: Option<Reply>,
+    pub(super) reply: Option<&'a Reply>,
     pub(super) invoked: usize,
     /// Event index by whose end it must have taken effect; none if it need not.
     pub(super) deadline: Option<usize>,
@@ -47,26 +47,42 @@ pub(super) struct Candidate {
     pub(super) end_is_proved: bool,
 }
 
-/// The candidates among `operations` of one key, given with their numbers, in order of invocation.
-pub(super) fn prune(operations: &[(usize, &Operation)], pruning: Pruning) -> Vec<Candidate> {
-    let mut candidates: Vec<Candidate> = operations
-        .iter()
-        .filter(|(_, operation)| operation.outcome != Outcome::Fail)
-        .map(|(number, operation)| candidate(*number, operation))
-        .collect();
-    if pruning == Pruning::Register {
+/// The operations that did not fail, of those of one key, given with their numbers, in order of invocation.
+pub(super) fn took_part<'a>(operations: &[(usize, &'a Operation)]) -> Vec<Candidate<'a>> {
+    let mut candidates = Vec::with_capacity(operations.len());
+    let others = operations.iter().filter(|(_, operation)| operation.outcome != Outcome::Fail);
+    candidates.extend(others.map(|(number, operation)| candidate(*number, operation)));
+    candidates
+}
+
+/// Leaves out what the rules above say.
+pub(super) fn leave_out(candidates: &mut Vec<Candidate<'_>>, family: &Family) {
+    if let Family::Register { initial } = family {
         candidates.retain(|candidate| candidate.reply.is_some() || installs(candidate).is_some());
-        while drop_unseen(&mut candidates) {}
-        while give_ends(&mut candidates) {}
+        while drop_unseen(candidates) {}
+        while give_ends(candidates, initial) {}
+    }
+}
+
+/// The operations that did not fail as far as an observer knew after `events` events.
+pub(super) fn took_part_as_of<'a>(operations: &[(usize, &'a Operation)], events: usize) -> Vec<Candidate<'a>> {
+    let mut candidates = Vec::with_capacity(operations.len());
+    for (number, operation) in operations.iter().take_while(|(_, operation)| operation.invoked.index < events) {
+        let open = operation.completed.is_some_and(|moment| moment.index >= events);
+        if open {
+            candidates.push(Candidate { reply: None, deadline: None, ..candidate(*number, operation) });
+        } else if operation.outcome != Outcome::Fail {
+            candidates.push(candidate(*number, operation));
+        }
     }
     candidates
 }
 
-fn candidate(number: usize, operation: &Operation) -> Candidate {
+fn candidate(number: usize, operation: &Operation) -> Candidate<'_> {
     Candidate {
         operation: number,
-        call: operation.call.clone(),
-        reply: operation.reply().cloned(),
+        call: &operation.call,
+        reply: operation.reply(),
         invoked: operation.invoked.index,
         deadline: operation.returned(),
         end_is_proved: false,
@@ -74,41 +90,41 @@ fn candidate(number: usize, operation: &Operation) -> Candidate {
 }
 
 /// The value that the operation leaves behind where it changes the state.
-fn installs(candidate: &Candidate) -> Option<&Value> {
-    match (&candidate.call, &candidate.reply) {
+fn installs<'a>(candidate: &Candidate<'a>) -> Option<&'a Value> {
+    match (candidate.call, candidate.reply) {
         (Call::Write(value), _) => Some(value),
         (Call::Cas { .. }, Some(Reply::Differed)) => None,
         (Call::Cas { old, new }, _) => (old != new).then_some(new),
-        (Call::Read, _) => None,
+        _ => None,
     }
 }
 
 /// The value that the operation starts from if it does anything: returned by a read, or the old value of a cas.
-fn starts_from(candidate: &Candidate) -> Option<&Value> {
-    match (&candidate.call, &candidate.reply) {
+fn starts_from<'a>(candidate: &Candidate<'a>) -> Option<&'a Value> {
+    match (candidate.call, candidate.reply) {
         (Call::Read, Some(Reply::Read(value))) => Some(value),
         (Call::Cas { old, .. }, Some(Reply::Swapped) | None) => Some(old),
-        (Call::Read | Call::Write(_) | Call::Cas { .. }, _) => None,
+        _ => None,
     }
 }
 
 /// Who depends on a value, for rule 2. An operation never starts from what it installs, so it never counts for itself.
 #[derive(Default)]
-struct Dependence {
-    starts: HashMap<Value, usize>,
-    differed_from: HashMap<Value, usize>,
+struct Dependence<'a> {
+    starts: HashMap<&'a Value, usize>,
+    differed_from: HashMap<&'a Value, usize>,
     differed: usize,
 }
 
-impl Dependence {
-    fn of(candidates: &[Candidate]) -> Self {
+impl<'a> Dependence<'a> {
+    fn of(candidates: &[Candidate<'a>]) -> Self {
         let mut dependence = Self::default();
         for candidate in candidates {
             if let Some(value) = starts_from(candidate) {
-                *dependence.starts.entry(value.clone()).or_default() += 1;
+                *dependence.starts.entry(value).or_default() += 1;
             }
-            if let (Call::Cas { old, .. }, Some(Reply::Differed)) = (&candidate.call, &candidate.reply) {
-                *dependence.differed_from.entry(old.clone()).or_default() += 1;
+            if let (Call::Cas { old, .. }, Some(Reply::Differed)) = (candidate.call, candidate.reply) {
+                *dependence.differed_from.entry(old).or_default() += 1;
                 dependence.differed += 1;
             }
         }
@@ -122,7 +138,7 @@ impl Dependence {
 }
 
 /// Rule 2, once; whether it took anything out.
-fn drop_unseen(candidates: &mut Vec<Candidate>) -> bool {
+fn drop_unseen(candidates: &mut Vec<Candidate<'_>>) -> bool {
     let before = candidates.len();
     let dependence = Dependence::of(candidates);
     candidates.retain(|candidate| {
@@ -133,18 +149,18 @@ fn drop_unseen(candidates: &mut Vec<Candidate>) -> bool {
 }
 
 /// Rule 3, once; whether it gave any operation an end.
-fn give_ends(candidates: &mut [Candidate]) -> bool {
+fn give_ends(candidates: &mut [Candidate<'_>], initial: &Value) -> bool {
     if candidates.iter().all(|candidate| candidate.reply.is_some()) {
         return false;
     }
-    let mut installers: HashMap<Value, usize> = HashMap::from([(Value::Null, 1)]);
-    let mut seen_by: HashMap<Value, usize> = HashMap::new();
+    let mut installers: HashMap<&Value, usize> = HashMap::from([(initial, 1)]);
+    let mut seen_by: HashMap<&Value, usize> = HashMap::new();
     for candidate in candidates.iter() {
         if let Some(value) = installs(candidate) {
-            *installers.entry(value.clone()).or_default() += 1;
+            *installers.entry(value).or_default() += 1;
         }
-        if let (Some(value), Some(_), Some(end)) = (starts_from(candidate), &candidate.reply, candidate.deadline) {
-            let earliest = seen_by.entry(value.clone()).or_insert(end);
+        if let (Some(value), Some(_), Some(end)) = (starts_from(candidate), candidate.reply, candidate.deadline) {
+            let earliest = seen_by.entry(value).or_insert(end);
             *earliest = end.min(*earliest);
         }
     }
@@ -158,8 +174,8 @@ fn give_ends(candidates: &mut [Candidate]) -> bool {
             candidate.deadline = Some(end);
             candidate.end_is_proved = true;
             candidate.reply = Some(match candidate.call {
-                Call::Cas { .. } => Reply::Swapped,
-                Call::Read | Call::Write(_) => Reply::Written,
+                Call::Cas { .. } => &Reply::Swapped,
+                _ => &Reply::Written,
             });
             given = true;
         }

@@ -21,34 +21,101 @@ use std::time::Instant;
 use super::automaton::Automaton;
 use super::bits::{Bits, Hashing};
 use super::model::Model;
+use super::paths::{Paths, ROOT};
 use super::plan::{Plan, Step};
 
 /// Why a search gave up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stop {
     Timeout,
+    Memory,
     Configurations,
     TooWide,
+    /// As much work as was allotted for a first attempt.
+    Effort,
+    /// The answer is not needed any more.
+    Cancelled,
+}
+
+/// Why a search gave up, with how many operations had returned by then, and how many configurations it held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Stopped {
+    pub(super) stop: Stop,
+    pub(super) placed: usize,
+    pub(super) held: usize,
+}
+
+impl Stopped {
+    /// Before anything was done.
+    pub(super) fn at_once(stop: Stop) -> Self {
+        Self { stop, placed: 0, held: 0 }
+    }
 }
 
 /// What a search may use.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Budget {
     pub(super) deadline: Instant,
+    pub(super) memory_bytes: usize,
     pub(super) configurations: usize,
+    /// How many steps.
+    pub(super) effort: u64,
 }
+
+impl Budget {
+    /// Whether a search may go on that has taken so many steps and holds so much.
+    pub(super) fn allows(&self, steps: u64, held: usize, bytes: usize, cancelled: Cancelled<'_>) -> Result<(), Stop> {
+        if bytes > self.memory_bytes {
+            return Err(Stop::Memory);
+        }
+        if held > self.configurations {
+            return Err(Stop::Configurations);
+        }
+        if steps > self.effort {
+            return Err(Stop::Effort);
+        }
+        // A clock costs more than a step, so it is asked once in a while.
+        if steps.is_multiple_of(64) {
+            if cancelled() {
+                return Err(Stop::Cancelled);
+            }
+            if Instant::now() >= self.deadline {
+                return Err(Stop::Timeout);
+            }
+        }
+        Ok(())
+    }
+
+    #[cfg(test)]
+    pub(super) fn unlimited() -> Self {
+        Self {
+            deadline: Instant::now() + std::time::Duration::from_secs(1 << 32),
+            memory_bytes: usize::MAX,
+            configurations: usize::MAX,
+            effort: u64::MAX,
+        }
+    }
+}
+
+/// Whether somebody else has made a search needless.
+pub(super) type Cancelled<'a> = &'a (dyn Fn() -> bool + Sync);
+
+/// Nobody will.
+pub(super) const ALONE: Cancelled<'static> = &|| false;
 
 /// The end of a search. Numbers are positions among the candidates.
 #[derive(Debug)]
 pub(super) enum Found {
     Order(Vec<usize>),
     Violation(Dead),
-    /// With how many operations had returned by then.
-    Stopped(Stop, usize),
+    /// From an algorithm for one family: these candidates contradict each other, whatever the others do. Left alone with
+    /// them, the general search ends in `Violation`.
+    Conflict(Vec<usize>),
+    Stopped(Stopped),
 }
 
 /// Where no configuration goes on.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(super) struct Dead {
     /// The operation that has returned and fits nowhere.
     pub(super) item: usize,
@@ -56,18 +123,29 @@ pub(super) struct Dead {
     /// A longest linearization of what returned before.
     pub(super) order: Vec<usize>,
     /// Every state that can be reached by the time of that return.
-    pub(super) states: Vec<u32>,
+    pub(super) states: Vec<String>,
 }
 
 /// How many operations can be pending at once; beyond that no search of this kind would end.
 const WIDEST: usize = 4096;
 
-pub(super) fn search<M: Model>(plan: &Plan, automaton: &mut Automaton<'_, M>, budget: Budget) -> Found {
+/// What a candidate takes besides the configurations, in bytes: its steps, its slot, its part of the order.
+const BYTES_EACH: usize = 160;
+
+pub(super) fn search<M: Model>(
+    plan: &Plan,
+    automaton: &mut Automaton<'_, M>,
+    budget: Budget,
+    cancelled: Cancelled<'_>,
+) -> Found {
+    if plan.symbols.len().saturating_mul(BYTES_EACH) > budget.memory_bytes {
+        return Found::Stopped(Stopped::at_once(Stop::Memory));
+    }
     match plan.width {
-        0..=64 => Search::<M, 1>::new(plan, automaton, budget).run(),
-        65..=256 => Search::<M, 4>::new(plan, automaton, budget).run(),
-        257..=WIDEST => Search::<M, { WIDEST / 64 }>::new(plan, automaton, budget).run(),
-        _ => Found::Stopped(Stop::TooWide, 0),
+        0..=64 => Search::<M, 1>::new(plan, automaton, budget, cancelled).run(),
+        65..=256 => Search::<M, 4>::new(plan, automaton, budget, cancelled).run(),
+        257..=WIDEST => Search::<M, { WIDEST / 64 }>::new(plan, automaton, budget, cancelled).run(),
+        _ => Found::Stopped(Stopped::at_once(Stop::TooWide)),
     }
 }
 
@@ -132,69 +210,11 @@ impl<const W: usize> Level<W> {
     }
 
     fn any_path(&self) -> u32 {
-        self.members.values().flatten().next().map_or(Paths::ROOT, |rest| rest.path)
-    }
-}
-
-/// The linearizations of all configurations, as a tree that shares their beginnings.
-struct Paths {
-    nodes: Vec<(u32, u32)>,
-    compact_at: usize,
-}
-
-impl Paths {
-    const ROOT: u32 = u32::MAX;
-    const SMALL: usize = 1 << 16;
-
-    fn new() -> Self {
-        Self { nodes: Vec::new(), compact_at: Self::SMALL }
+        self.members.values().flatten().next().map_or(ROOT, |rest| rest.path)
     }
 
-    fn extend(&mut self, path: u32, item: usize) -> u32 {
-        self.nodes.push((path, item as u32));
-        (self.nodes.len() - 1) as u32
-    }
-
-    fn order(&self, mut path: u32) -> Vec<usize> {
-        let mut order = Vec::new();
-        while path != Self::ROOT {
-            let (parent, item) = self.nodes[path as usize];
-            order.push(item as usize);
-            path = parent;
-        }
-        order.reverse();
-        order
-    }
-
-    /// Drops the nodes that no configuration of `level` leads to, once they may be half of all. A parent always stands
-    /// before its child, so one pass back marks and one pass forth moves.
-    fn compact<const W: usize>(&mut self, level: &mut Level<W>) {
-        if self.nodes.len() < self.compact_at {
-            return;
-        }
-        let mut target = vec![Self::ROOT; self.nodes.len()];
-        let live = level.members.values().flatten().filter(|rest| rest.path != Self::ROOT);
-        live.for_each(|rest| target[rest.path as usize] = 0);
-        for node in (0..self.nodes.len()).rev() {
-            let parent = self.nodes[node].0;
-            if target[node] == 0 && parent != Self::ROOT {
-                target[parent as usize] = 0;
-            }
-        }
-        let mut kept = 0;
-        for node in 0..self.nodes.len() {
-            if target[node] != Self::ROOT {
-                let (parent, item) = self.nodes[node];
-                let parent = if parent == Self::ROOT { parent } else { target[parent as usize] };
-                self.nodes[kept] = (parent, item);
-                target[node] = kept as u32;
-                kept += 1;
-            }
-        }
-        self.nodes.truncate(kept);
-        self.compact_at = Self::SMALL.max(2 * kept);
-        let moved = level.members.values_mut().flatten().filter(|rest| rest.path != Self::ROOT);
-        moved.for_each(|rest| rest.path = target[rest.path as usize]);
+    fn paths(&mut self) -> Vec<&mut u32> {
+        self.members.values_mut().flatten().map(|rest| &mut rest.path).collect()
     }
 }
 
@@ -202,14 +222,15 @@ struct Search<'a, 'm, M: Model, const W: usize> {
     plan: &'a Plan,
     automaton: &'a mut Automaton<'m, M>,
     budget: Budget,
+    cancelled: Cancelled<'a>,
     /// Pending operations, those that change the state and those that only observe.
     changers: Vec<usize>,
     observers: Vec<usize>,
     /// How many of each crowd were invoked.
     offered: Vec<u32>,
-    paths: Paths,
+    paths: Paths<u32>,
     returned: usize,
-    ticks: u32,
+    ticks: u64,
 }
 
 /// The levels of one return: configurations that contain the operation, and those still to be extended.
@@ -221,11 +242,12 @@ struct Levels<const W: usize> {
 }
 
 impl<'a, 'm, M: Model, const W: usize> Search<'a, 'm, M, W> {
-    fn new(plan: &'a Plan, automaton: &'a mut Automaton<'m, M>, budget: Budget) -> Self {
+    fn new(plan: &'a Plan, automaton: &'a mut Automaton<'m, M>, budget: Budget, cancelled: Cancelled<'a>) -> Self {
         Self {
             plan,
             automaton,
             budget,
+            cancelled,
             changers: Vec::new(),
             observers: Vec::new(),
             offered: vec![0; plan.crowds.len()],
@@ -243,11 +265,13 @@ impl<'a, 'm, M: Model, const W: usize> Search<'a, 'm, M, W> {
                 Step::Invoke(item) => self.changers.push(item),
                 Step::Offer(crowd) => self.offered[crowd] += 1,
                 Step::Return(item) => {
-                    self.paths.compact(&mut level);
+                    self.paths.compact(|| level.paths());
                     let before = level.any_path();
                     let levels = match self.extend(level, item) {
                         Ok(levels) => levels,
-                        Err(stop) => return Found::Stopped(stop, self.returned),
+                        Err((stop, held)) => {
+                            return Found::Stopped(Stopped { stop, placed: self.returned, held });
+                        }
                     };
                     if levels.with.count == 0 {
                         return Found::Violation(self.dead(item, before, &levels.without));
@@ -257,16 +281,20 @@ impl<'a, 'm, M: Model, const W: usize> Search<'a, 'm, M, W> {
                 }
             }
         }
-        Found::Order(self.paths.order(level.any_path()))
+        Found::Order(self.order(level.any_path()))
     }
 
     fn first_level(&self) -> Level<W> {
         let mut level = Level::new();
         level.insert(Config {
             core: Core { state: 0, changes: Bits::EMPTY },
-            rest: Rest { observed: Bits::EMPTY, used: vec![0; self.plan.crowds.len()].into(), path: Paths::ROOT },
+            rest: Rest { observed: Bits::EMPTY, used: vec![0; self.plan.crowds.len()].into(), path: ROOT },
         });
         level
+    }
+
+    fn order(&self, path: u32) -> Vec<usize> {
+        self.paths.all(path).into_iter().map(|item| item as usize).collect()
     }
 
     fn forget(&mut self, item: usize) {
@@ -279,14 +307,15 @@ impl<'a, 'm, M: Model, const W: usize> Search<'a, 'm, M, W> {
         let mut states: Vec<u32> = without.members.keys().map(|core| core.state).collect();
         states.sort_unstable();
         states.dedup();
+        let states = states.into_iter().map(|state| self.automaton.show(state)).collect();
         let pending = self.changers.iter().chain(&self.observers).copied();
         let mut pending: Vec<usize> = pending.filter(|other| *other != item).collect();
         pending.sort_unstable();
-        Dead { item, pending, order: self.paths.order(path), states }
+        Dead { item, pending, order: self.order(path), states }
     }
 
     /// Extends configurations until each contains `item`, which is about to return.
-    fn extend(&mut self, level: Level<W>, item: usize) -> Result<Levels<W>, Stop> {
+    fn extend(&mut self, level: Level<W>, item: usize) -> Result<Levels<W>, (Stop, usize)> {
         let mut levels = Levels { item, with: Level::new(), without: Level::new(), work: Vec::new() };
         for config in level.configs() {
             self.tick(&levels)?;
@@ -355,7 +384,7 @@ impl<'a, 'm, M: Model, const W: usize> Search<'a, 'm, M, W> {
             observed.contains(slot) && !before.contains(slot)
         });
         for item in via.into_iter().chain(taken) {
-            config.rest.path = self.paths.extend(config.rest.path, item);
+            config.rest.path = self.paths.extend(config.rest.path, item as u32);
         }
         if !contains {
             levels.work.push(config.copy(config.core.state));
@@ -375,19 +404,13 @@ impl<'a, 'm, M: Model, const W: usize> Search<'a, 'm, M, W> {
         }
     }
 
-    /// A clock costs more than a step, so it is asked once in a while.
-    fn tick(&mut self, levels: &Levels<W>) -> Result<(), Stop> {
+    fn tick(&mut self, levels: &Levels<W>) -> Result<(), (Stop, usize)> {
         let held = levels.with.count + levels.without.count + levels.work.len();
-        // Nodes are an order of magnitude smaller than configurations, and numbered in 32 bits.
-        let nodes = self.budget.configurations.saturating_mul(16).min(u32::MAX as usize / 2);
-        if held > self.budget.configurations || self.paths.nodes.len() > nodes {
-            return Err(Stop::Configurations);
-        }
-        self.ticks = self.ticks.wrapping_add(1);
-        if self.ticks.is_multiple_of(64) && Instant::now() >= self.budget.deadline {
-            return Err(Stop::Timeout);
-        }
-        Ok(())
+        // What hangs on a configuration, with room for tables that are about to double.
+        let each = 2 * (size_of::<Config<W>>() + 4 * self.plan.crowds.len() + 48);
+        let bytes = held.saturating_mul(each) + self.paths.bytes();
+        self.ticks += 1;
+        self.budget.allows(self.ticks, held, bytes, self.cancelled).map_err(|stop| (stop, held))
     }
 }
 

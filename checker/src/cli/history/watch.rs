@@ -1,0 +1,247 @@
+//! `sextant history watch`: judge a history while it is recorded.
+
+use std::cell::Cell;
+use std::fs::File;
+use std::io::{self, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use sextant::linearizability::Model;
+use sextant::linearizability::online::{Checker, Status};
+use sextant::verdict::{Exit, Verdict};
+use sextant_histories::{Event, Fault, History, Kind, Moment, Operation, Outcome, Reader, Value};
+
+use super::check::duration;
+use super::input::value;
+use super::model::{ModelName, WithModel};
+use super::timeline::ended;
+use crate::cli::{interrupt, output};
+
+/// Judges a history while it is recorded, and stops at the first event that cannot be.
+///
+/// Memory is bounded by how many operations are open at once, not by the length of the history. Ctrl-C ends it with what
+/// is known by then; so does the end of standard input.
+#[derive(Debug, clap::Args)]
+pub struct Watch {
+    /// A history in the native format that may still grow, or `-` for standard input
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// What the keys of the system are
+    #[arg(long, value_enum)]
+    model: ModelName,
+    /// What registers hold before the first write, as JSON: null, 0, "x"
+    #[arg(long, value_parser = value, allow_hyphen_values = true, value_name = "VALUE")]
+    initial: Option<Value>,
+    /// Stop when the file has not grown for so long: 5s, 500ms, 2m, or seconds
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    idle: Option<Duration>,
+    /// Stop at the end of the file once every operation in it is over
+    #[arg(long)]
+    until_complete: bool,
+    /// How many configurations of a key to hold before the verdict is unknown
+    #[arg(long, default_value_t = 1_000_000, value_name = "COUNT")]
+    configurations: usize,
+}
+
+/// How long to wait before looking whether a file has grown, or a signal has come.
+const LOOK: Duration = Duration::from_millis(20);
+
+impl Watch {
+    pub fn run(&self) -> io::Result<Exit> {
+        let interrupt = interrupt::flag_on_signal()?;
+        let quiet = Rc::new(Cell::new(false));
+        let source: Box<dyn Read> = if self.file == Path::new("-") {
+            Box::new(Piped::new(interrupt))
+        } else {
+            match File::open(&self.file) {
+                Ok(file) => Box::new(Growing {
+                    file,
+                    interrupt,
+                    idle: self.idle,
+                    until_complete: self.until_complete,
+                    quiet: quiet.clone(),
+                    grew: Instant::now(),
+                }),
+                Err(error) => {
+                    output::error(&format!("{}: {error}", self.file.display()));
+                    return Ok(Exit::Unreadable);
+                }
+            }
+        };
+        match self.model.initial(Value::Null, self.initial.clone()) {
+            // Of the history nothing is known yet.
+            Ok(initial) => self.model.apply(&History::default(), initial, Judge { watch: self, source, quiet: &quiet }),
+            Err(reason) => {
+                output::error(&reason);
+                Ok(Exit::Unreadable)
+            }
+        }
+    }
+
+    fn name(&self) -> String {
+        if self.file == Path::new("-") { "standard input".into() } else { self.file.display().to_string() }
+    }
+}
+
+struct Judge<'a> {
+    watch: &'a Watch,
+    source: Box<dyn Read>,
+    quiet: &'a Cell<bool>,
+}
+
+impl WithModel for Judge<'_> {
+    type Output = io::Result<Exit>;
+
+    fn with<M: Model>(self, model: &M) -> io::Result<Exit> {
+        let name = self.watch.name();
+        let mut checker = Checker::new(model, self.watch.configurations);
+        let mut reader = Reader::new(&name, BufReader::with_capacity(1 << 16, self.source));
+        let mut last = None;
+        while let Some(next) = reader.next() {
+            let event = match next {
+                Ok((_, event)) => event,
+                // The recorder was in the middle of a line when the watch ended.
+                Err(error) if matches!(error.fault, Fault::TruncatedLastLine) => break,
+                Err(error) => {
+                    output::error(&error.to_string());
+                    return Ok(Exit::Unreadable);
+                }
+            };
+            let known = checker.status().clone();
+            let status = checker.push(&event);
+            let status =
+                status.map_err(|misuse| io::Error::other(format!("{name}: accepted, then refused: {misuse}")))?;
+            if let (Status::Valid, Status::Unknown(gap)) = (&known, status) {
+                output::note(&format!(
+                    "{name}: from line {} on not every violation is seen: {gap}",
+                    line(&reader, gap.event())
+                ));
+            }
+            if let Status::Invalid { .. } = status {
+                last = Some(event);
+                break;
+            }
+            self.quiet.set(checker.is_quiet());
+        }
+        let verdict = checker.verdict();
+        let size = format!("{}, {} operations, {} keys", model.name(), checker.operations(), checker.keys());
+        let because = match (checker.status(), &last) {
+            (Status::Invalid { event, key }, Some(last)) => {
+                format!(": line {}: on key {key}, {}", line(&reader, *event), impossible(last))
+            }
+            (Status::Unknown(gap), _) => format!(": line {}: {gap}", line(&reader, gap.event())),
+            _ if verdict == Verdict::Unknown => ": no operation ended in ok, so there is nothing to check".into(),
+            _ => String::new(),
+        };
+        output::line(&format!("{name}: {verdict} ({size}){because}"))?;
+        Ok(verdict.into())
+    }
+}
+
+/// The line, from 1, of an event, from 0.
+fn line<R: io::BufRead>(reader: &Reader<R>, event: usize) -> usize {
+    event + 1 + usize::from(reader.about().is_some())
+}
+
+fn impossible(event: &Event) -> String {
+    let outcome = match &event.kind {
+        Kind::Ok(reply) => Outcome::Ok(reply.clone()),
+        Kind::Fail => Outcome::Fail,
+        Kind::Invoke | Kind::Info => Outcome::Indeterminate,
+    };
+    let operation = Operation {
+        process: event.process,
+        key: event.key.clone(),
+        call: event.call.clone(),
+        outcome,
+        invoked: Moment { index: 0, time: None },
+        completed: None,
+    };
+    format!("no order of the operations so far allows `{}` by process {}", ended(&operation), event.process)
+}
+
+/// A file that may still grow: its end is only reached when there is a reason to stop.
+struct Growing {
+    file: File,
+    interrupt: Arc<AtomicBool>,
+    idle: Option<Duration>,
+    until_complete: bool,
+    /// Whether no operation is open in what was read.
+    quiet: Rc<Cell<bool>>,
+    grew: Instant,
+}
+
+impl Read for Growing {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            if self.interrupt.load(Ordering::Relaxed) {
+                return Ok(0);
+            }
+            let read = self.file.read(buffer)?;
+            if read > 0 {
+                self.grew = Instant::now();
+                return Ok(read);
+            }
+            let is_idle = self.idle.is_some_and(|idle| self.grew.elapsed() >= idle);
+            if is_idle || (self.until_complete && self.quiet.get()) {
+                return Ok(0);
+            }
+            thread::sleep(LOOK);
+        }
+    }
+}
+
+/// Standard input, read by a thread of its own: a read that waits for a pipe does not notice a signal.
+struct Piped {
+    chunks: Receiver<io::Result<Vec<u8>>>,
+    chunk: Vec<u8>,
+    taken: usize,
+    interrupt: Arc<AtomicBool>,
+}
+
+impl Piped {
+    fn new(interrupt: Arc<AtomicBool>) -> Self {
+        let (sender, chunks) = sync_channel(4);
+        thread::spawn(move || {
+            let mut input = io::stdin().lock();
+            loop {
+                let mut chunk = vec![0; 1 << 16];
+                let read = input.read(&mut chunk);
+                let ended = !matches!(read, Ok(length) if length > 0);
+                let read = read.map(|length| {
+                    chunk.truncate(length);
+                    chunk
+                });
+                if sender.send(read).is_err() || ended {
+                    return;
+                }
+            }
+        });
+        Self { chunks, chunk: Vec::new(), taken: 0, interrupt }
+    }
+}
+
+impl Read for Piped {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while self.taken == self.chunk.len() {
+            if self.interrupt.load(Ordering::Relaxed) {
+                return Ok(0);
+            }
+            match self.chunks.recv_timeout(LOOK) {
+                Ok(Ok(chunk)) if chunk.is_empty() => return Ok(0),
+                Ok(chunk) => (self.chunk, self.taken) = (chunk?, 0),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return Ok(0),
+            }
+        }
+        let length = buffer.len().min(self.chunk.len() - self.taken);
+        buffer[..length].copy_from_slice(&self.chunk[self.taken..self.taken + length]);
+        self.taken += length;
+        Ok(length)
+    }
+}

@@ -1,0 +1,450 @@
+//! Judging a history while it is recorded: an event at a time, and the first event that cannot be is named.
+//!
+//! Of each key three things are kept:
+//!
+//! * The *front* ([`front`]): what the search of a whole history has in its hands at some event, which is all that the
+//!   past can still mean. Operations that are over are not in it.
+//! * The *window*: the events since. The front cannot pass the invocation of an operation whose answer decides what it
+//!   does, before that answer is known: a read that may return any value would split it. It can pass an invocation whose
+//!   answer says nothing, such as that of a write.
+//! * The operations that are in one of both and not over.
+//!
+//! At each completion the front goes on as far as it can, and from there a copy of it goes through the rest of the window,
+//! with what is still open taken for indeterminate. If nothing is left of the copy, the events so far are not
+//! linearizable: that is the definition, and so the event is the one with which [`Prefix::Shortest`] ends.
+//!
+//! *Memory.* Front and window are bounded by how many operations are open at once, and not by the length of the history,
+//! whether or not values recur. What grows: an operation that ended in `info` may take effect at any later time, so the
+//! front counts them, with one counter a different call, for ever; their processes, which may not invoke again, are
+//! remembered; and each key keeps its front. An operation that is open for more than [`PATIENCE`] events of its key is no
+//! longer waited for: it counts as indeterminate, and if it does answer, a history without violation is `unknown`.
+//!
+//! [`Prefix::Shortest`]: super::Prefix::Shortest
+
+mod front;
+mod machine;
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::fmt;
+
+use sextant_histories::{Call, Event, Key, Kind, Misuse, Reply};
+
+use super::model::Model;
+use crate::verdict::Verdict;
+use front::{Front, Full};
+use machine::Machine;
+
+/// For how many events of its key an operation is waited for.
+pub const PATIENCE: usize = 1 << 14;
+
+/// What is known after an event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// The events so far are linearizable.
+    Valid,
+    /// They are not, and they were before event number `event`, counted from 0, on key `key`.
+    Invalid { event: usize, key: Key },
+    /// It is not known, for this reason; a violation on another key may still be found.
+    Unknown(Gap),
+}
+
+/// Why it is not known whether a history is linearizable, though no violation was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Gap {
+    /// An operation that the model does not have.
+    Unsupported { call: String, event: usize },
+    /// More configurations than the limit.
+    Configurations { key: Key, event: usize },
+    /// More operations open at once than there is room for.
+    Concurrency { key: Key, event: usize },
+    /// An answer that came when it was no longer waited for.
+    Late { process: u64, event: usize },
+}
+
+/// Judges events by a model as they come.
+pub struct Checker<'m, M: Model> {
+    model: &'m M,
+    configurations: usize,
+    objects: BTreeMap<Key, Object<M>>,
+    processes: HashMap<u64, Process>,
+    /// How many events there were, and operations.
+    events: usize,
+    operations: usize,
+    claims: usize,
+    status: Status,
+}
+
+enum Process {
+    Idle,
+    Busy(Open),
+    Gone,
+}
+
+struct Open {
+    key: Key,
+    call: Call,
+    operation: usize,
+}
+
+impl<'m, M: Model> Checker<'m, M> {
+    /// Gives up on a key that needs more than so many configurations at once.
+    pub fn new(model: &'m M, configurations: usize) -> Self {
+        Self {
+            model,
+            configurations,
+            objects: BTreeMap::new(),
+            processes: HashMap::new(),
+            events: 0,
+            operations: 0,
+            claims: 0,
+            status: Status::Valid,
+        }
+    }
+
+    /// Takes the next event and says what is known now. Once invalid it stays so. The error is an event that cannot follow
+    /// the others; it leaves everything as it was.
+    pub fn push(&mut self, event: &Event) -> Result<&Status, Misuse> {
+        let (operation, key) = self.pair(event)?;
+        let number = self.events;
+        self.events += 1;
+        self.claims += usize::from(matches!(event.kind, Kind::Ok(_)));
+        if matches!(self.status, Status::Invalid { .. }) {
+            return Ok(&self.status);
+        }
+        if !self.model.supports(&event.call) {
+            self.give_up(Gap::Unsupported { call: event.call.to_string(), event: number });
+            return Ok(&self.status);
+        }
+        let object = self.objects.entry(key.clone()).or_insert_with(|| Object::new(self.model));
+        match object.push(self.model, operation, event, self.configurations) {
+            Step::Lives => {}
+            Step::Dead => self.status = Status::Invalid { event: number, key },
+            Step::Late => self.give_up(Gap::Late { process: event.process, event: number }),
+            Step::GaveUp(Full::Configurations) => self.give_up(Gap::Configurations { key, event: number }),
+            Step::GaveUp(Full::Slots) => self.give_up(Gap::Concurrency { key, event: number }),
+        }
+        Ok(&self.status)
+    }
+
+    pub fn status(&self) -> &Status {
+        &self.status
+    }
+
+    /// What the events so far come to: a history that makes no claim is unknown.
+    pub fn verdict(&self) -> Verdict {
+        match self.status {
+            Status::Invalid { .. } => Verdict::Invalid,
+            Status::Valid if self.claims > 0 => Verdict::Valid,
+            Status::Valid | Status::Unknown(_) => Verdict::Unknown,
+        }
+    }
+
+    pub fn events(&self) -> usize {
+        self.events
+    }
+
+    pub fn operations(&self) -> usize {
+        self.operations
+    }
+
+    pub fn keys(&self) -> usize {
+        self.objects.len()
+    }
+
+    /// Configurations, window events and operations that are held, of all keys: what memory is proportional to.
+    pub fn held(&self) -> usize {
+        self.objects.values().map(Object::held).sum()
+    }
+
+    /// Whether no operation is open.
+    pub fn is_quiet(&self) -> bool {
+        !self.processes.values().any(|process| matches!(process, Process::Busy(_)))
+    }
+
+    fn give_up(&mut self, gap: Gap) {
+        if self.status == Status::Valid {
+            self.status = Status::Unknown(gap);
+        }
+    }
+
+    /// Number and key of the operation to which the event belongs.
+    fn pair(&mut self, event: &Event) -> Result<(usize, Key), Misuse> {
+        let process = event.process;
+        let slot = self.processes.entry(process).or_insert(Process::Idle);
+        match (&mut *slot, &event.kind) {
+            (Process::Busy(_), Kind::Invoke) => Err(Misuse::DoubleInvocation { process }),
+            (Process::Gone, Kind::Invoke) => Err(Misuse::AfterInfo { process }),
+            (Process::Idle, Kind::Invoke) => {
+                let operation = self.operations;
+                let key = if self.model.keyed() { event.key.clone() } else { Key::None };
+                *slot = Process::Busy(Open { key: event.key.clone(), call: event.call.clone(), operation });
+                self.operations += 1;
+                Ok((operation, key))
+            }
+            (Process::Busy(open), kind) => {
+                if std::mem::discriminant(&open.call) != std::mem::discriminant(&event.call) {
+                    return Err(Misuse::Disagrees { process, field: "f" });
+                }
+                if open.key != event.key {
+                    return Err(Misuse::Disagrees { process, field: "key" });
+                }
+                if open.call != event.call {
+                    return Err(Misuse::Disagrees { process, field: "value" });
+                }
+                if matches!(kind, Kind::Ok(reply) if !reply.answers(&event.call)) {
+                    return Err(Misuse::WrongReply { process });
+                }
+                let operation = open.operation;
+                *slot = if *kind == Kind::Info { Process::Gone } else { Process::Idle };
+                let key = if self.model.keyed() { event.key.clone() } else { Key::None };
+                Ok((operation, key))
+            }
+            (Process::Idle | Process::Gone, _) => Err(Misuse::NotInvoked { process }),
+        }
+    }
+}
+
+/// What an event did to a key.
+enum Step {
+    Lives,
+    Dead,
+    Late,
+    GaveUp(Full),
+}
+
+/// How an operation stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum State {
+    Open,
+    /// No longer waited for.
+    Abandoned,
+    Ok(Reply),
+    Fail,
+    Info,
+}
+
+struct Tracked {
+    call: Call,
+    state: State,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Move {
+    Invoke(usize),
+    Return(usize),
+}
+
+struct Object<M: Model> {
+    machine: Machine<M>,
+    front: Front,
+    window: VecDeque<Move>,
+    tracked: HashMap<usize, Tracked>,
+    /// Whether it is given up on.
+    lost: bool,
+}
+
+impl<M: Model> Object<M> {
+    fn new(model: &M) -> Self {
+        Self {
+            machine: Machine::new(model),
+            front: Front::new(),
+            window: VecDeque::new(),
+            tracked: HashMap::new(),
+            lost: false,
+        }
+    }
+
+    fn held(&self) -> usize {
+        self.front.held() + self.window.len() + self.tracked.len() + self.machine.held()
+    }
+
+    fn push(&mut self, model: &M, operation: usize, event: &Event, most: usize) -> Step {
+        if self.lost {
+            return Step::Lives;
+        }
+        let late = match &event.kind {
+            Kind::Invoke => {
+                self.tracked.insert(operation, Tracked { call: event.call.clone(), state: State::Open });
+                self.window.push_back(Move::Invoke(operation));
+                false
+            }
+            Kind::Ok(reply) => self.end(operation, State::Ok(reply.clone())),
+            Kind::Fail => self.end(operation, State::Fail),
+            Kind::Info => self.end(operation, State::Info),
+        };
+        let step = match &event.kind {
+            Kind::Invoke | Kind::Info => self.settle(model, most).map(|()| true),
+            Kind::Ok(_) | Kind::Fail => self.settle(model, most).and_then(|()| self.look_ahead(model, most)),
+        };
+        self.machine.tidy(model, &mut self.front);
+        match step {
+            Ok(true) if late => Step::Late,
+            Ok(true) => Step::Lives,
+            Ok(false) => Step::Dead,
+            Err(full) => {
+                *self = Self { lost: true, ..Self::new(model) };
+                Step::GaveUp(full)
+            }
+        }
+    }
+
+    /// Notes how an operation ended. Whether that came too late to be of use.
+    fn end(&mut self, operation: usize, state: State) -> bool {
+        let Some(tracked) = self.tracked.get_mut(&operation) else {
+            // It was abandoned and has passed.
+            return state != State::Info;
+        };
+        if tracked.state == State::Abandoned {
+            return state != State::Info;
+        }
+        tracked.state = state.clone();
+        match state {
+            State::Ok(_) => self.window.push_back(Move::Return(operation)),
+            State::Fail if self.front.waits_for(operation) => {
+                self.front.undo(operation);
+                self.tracked.remove(&operation);
+            }
+            State::Info if self.front.waits_for(operation) => {
+                if let Some(Tracked { call, .. }) = self.tracked.remove(&operation) {
+                    self.front.release(operation, self.machine.symbol(&call, None));
+                }
+            }
+            State::Open | State::Abandoned | State::Fail | State::Info => {}
+        }
+        false
+    }
+
+    /// Takes the front as far as answers are known.
+    fn settle(&mut self, model: &M, most: usize) -> Result<(), Full> {
+        while let Some(next) = self.window.front().copied() {
+            let (Move::Invoke(operation) | Move::Return(operation)) = next;
+            let Some(tracked) = self.tracked.get_mut(&operation) else {
+                self.window.pop_front();
+                continue;
+            };
+            if let (Move::Invoke(_), State::Open) = (next, &tracked.state)
+                && answer_of(&tracked.call).is_none()
+            {
+                if self.window.len() < PATIENCE {
+                    break;
+                }
+                tracked.state = State::Abandoned;
+            }
+            self.window.pop_front();
+            let tracked = &self.tracked[&operation];
+            match next {
+                Move::Invoke(_) => {
+                    let answer = match &tracked.state {
+                        State::Ok(reply) => Some(reply.clone()),
+                        State::Open => answer_of(&tracked.call),
+                        State::Abandoned | State::Fail | State::Info => None,
+                    };
+                    let is_over = answer.is_none();
+                    enter(model, &mut self.machine, &mut self.front, operation, tracked, answer)?;
+                    if is_over {
+                        self.tracked.remove(&operation);
+                    }
+                }
+                Move::Return(_) => {
+                    self.front.take_back(model, &mut self.machine, operation, most)?;
+                    self.tracked.remove(&operation);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether anything is left at the end of the window, if what is open takes effect or not as it likes.
+    fn look_ahead(&mut self, model: &M, most: usize) -> Result<bool, Full> {
+        if self.window.is_empty() || !self.front.lives() {
+            return Ok(self.front.lives());
+        }
+        let mut ahead = self.front.clone();
+        for next in &self.window {
+            match *next {
+                Move::Invoke(operation) => {
+                    let tracked = &self.tracked[&operation];
+                    let answer = match &tracked.state {
+                        State::Ok(reply) => Some(reply.clone()),
+                        State::Open | State::Abandoned | State::Fail | State::Info => None,
+                    };
+                    enter(model, &mut self.machine, &mut ahead, operation, tracked, answer)?;
+                }
+                Move::Return(operation) => {
+                    ahead.take_back(model, &mut self.machine, operation, most)?;
+                    if !ahead.lives() {
+                        return Ok(false);
+                    }
+                }
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// Lets a front pass an invocation: with the answer that the operation is to have, or as one that may happen or not.
+fn enter<M: Model>(
+    model: &M,
+    machine: &mut Machine<M>,
+    front: &mut Front,
+    operation: usize,
+    tracked: &Tracked,
+    answer: Option<Reply>,
+) -> Result<(), Full> {
+    match answer {
+        Some(reply) => {
+            let observes = model.only_observes(&tracked.call, &reply);
+            front.enter(operation, machine.symbol(&tracked.call, Some(&reply)), observes)
+        }
+        None if tracked.state == State::Fail => Ok(()),
+        None => {
+            front.offer(machine.symbol(&tracked.call, None));
+            Ok(())
+        }
+    }
+}
+
+/// The only answer that a call can have, if there is only one.
+fn answer_of(call: &Call) -> Option<Reply> {
+    match call {
+        Call::Write(_) => Some(Reply::Written),
+        Call::Append(_) | Call::Enqueue(_) | Call::Push(_) | Call::Insert(_) | Call::Acquire | Call::Release => {
+            Some(Reply::Done)
+        }
+        Call::Read
+        | Call::Cas { .. }
+        | Call::Add(_)
+        | Call::Remove(_)
+        | Call::Contains(_)
+        | Call::Dequeue
+        | Call::Pop
+        | Call::PopMin
+        | Call::Txn(_)
+        | Call::Other(..) => None,
+    }
+}
+
+impl fmt::Display for Gap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unsupported { call, .. } => write!(f, "the model has no operation like `{call}`"),
+            Self::Configurations { key, .. } => write!(f, "too many configurations on key {key}"),
+            Self::Concurrency { key, .. } => write!(f, "too many operations at once on key {key}"),
+            Self::Late { process, .. } => {
+                write!(f, "process {process} answered after more than {PATIENCE} events, when nobody waited any more")
+            }
+        }
+    }
+}
+
+impl Gap {
+    /// The event, counted from 0, with which it was no longer known.
+    pub fn event(&self) -> usize {
+        match self {
+            Self::Unsupported { event, .. }
+            | Self::Configurations { event, .. }
+            | Self::Concurrency { event, .. }
+            | Self::Late { event, .. } => *event,
+        }
+    }
+}

@@ -1,0 +1,430 @@
+//! The lazy search: registers whose values recur, with compare-and-set and operations that may not have happened.
+//!
+//! Like the general search (see there) it goes from return to return and keeps every way to have got so far, extended
+//! only when an operation returns that is not in it yet. What makes it fast is how little of a way it keeps:
+//!
+//! *Observers are no steps.* When a value becomes current, every pending read of it has happened, and every pending cas
+//! that differed from another one. Where they stand is found out at the end.
+//!
+//! *Writes are buried.* A write directly in front of another write can be seen by nobody. So when a write becomes
+//! current, all other pending writes *can* have happened, and need not: they are **free**. A free write may still be
+//! used to make its value current; then it is **spent**. When it returns it may stay buried, but it is also the last chance to
+//! use it. A write that is neither is still to come, and at its return some write has to become current, itself or
+//! another that buries it. Swaps need a certain value, so each is a step of its own, and a swap buries nothing.
+//!
+//! *Steps.* A configuration is extended by
+//!
+//! * a write of `x`, pending and not spent, or indeterminate and not used up, making `x` current and every other pending
+//!   write that is not spent free. Among writes of the same value it is the one with the earliest return, an
+//!   indeterminate one last;
+//! * a pending swap from the current value, or an indeterminate one.
+//!
+//! A write or an indeterminate swap is only a step if it is *useful at once*: it, or what it frees, is what is about to
+//! return; or an observer sees the new value; or a swap starts from it. Configurations are extended if what returns is
+//! not in them, or is a write that is free.
+//!
+//! *Which configurations stand for others.* `X` replaces `Y` if both have the same current value and the same swaps
+//! done, `X` has served every observer that `Y` has, used at most as many indeterminate operations of each kind, and every
+//! write stands in `X` as in `Y` or is free in `X`. Free is better than spent, as it can count as done and can still be
+//! used, and better than still to come, as it need not come.
+//!
+//! *Nothing is lost.* Let `L` be a linearization. Claim: after each return there is a configuration that replaces
+//! the one that has done exactly what stands in `L` up to the last operation that has returned, `P`. (A write done in
+//! `P` is spent there.) It is so in the beginning. When an operation returns that is in `P`, it is in `X`, which is kept.
+//! When one returns that is not in `P`, it is not spent in `X`, so `X` is extended. Take the predecessors of the operation in `L`
+//! that are not in `P`, and itself; all of them are pending or indeterminate and called by now, so `X` can follow:
+//!
+//! * an observer is served in `X` when the value is current;
+//! * a swap finds in `X` the value that it finds in `L`, and is not done in `X`, because `X` and `P` have the same swaps
+//!   done;
+//! * a write is not done in `P`, so it is free or still to come in `X`. If it is useful at once, take it. Then all others
+//!   that were still to come in `X` are free. If it is not, the next step of `L` that changes something is not a swap from its value and
+//!   no observer stands between, so it is a write, and taking that one alone makes the former free, which is better; or there is
+//!   none, and it is the one that returns, and useful. The same goes for an indeterminate swap that is followed by a
+//!   write: leaving it out uses less;
+//! * if `L` takes another of several writes of the same value than the one, `w`, with the earliest return, exchange
+//!   the two in `L`: the other takes the place of `w` if `w` stands later in `L`, which is in time, as that place is before the
+//!   return of `w`, and after the present. If `w` stands in `P` it is free in `X`, and spending it leaves the other one
+//!   free, which is better than spent. An indeterminate one has no return, and comes last in the same way.
+//!
+//! Conversely a configuration is a linearization: see [`Layout::unfold`].
+//!
+//! *Values without a future are one.* If no operation that starts from `x` or differs from `x` is called from now on,
+//! no swap from `x` is pending, and no indeterminate one exists, then it does not matter that the value is `x`: it is
+//! [`Layout::dead`]. Writes of such values are one kind.
+//!
+//! So the number of configurations grows with the number of pending reads of different values and of
+//! pending swaps, and not with the number of pending writes.
+
+mod front;
+mod layout;
+
+use std::collections::BTreeSet;
+
+use sextant_histories::Value;
+
+use super::super::bits::Bits;
+use super::super::paths::{Paths, ROOT};
+use super::super::prune::Candidate;
+use super::super::search::{Budget, Cancelled, Dead, Found, Stop, Stopped};
+use super::columns::{Columns, Deed, INITIAL, NEVER, Op};
+use front::{Config, Front};
+use layout::{Layout, Step};
+
+/// Judges a key; none if more operations are pending at once than there is room for.
+pub(super) fn decide(
+    candidates: &[Candidate<'_>],
+    columns: &Columns,
+    initial: &Value,
+    budget: Budget,
+    cancelled: Cancelled<'_>,
+) -> Option<Found> {
+    let endless = |op: &Op| op.known && op.ret == NEVER;
+    if columns.ops.iter().any(endless) {
+        return None;
+    }
+    let layout = Layout::new(candidates, columns, initial);
+    if layout.bytes() > budget.memory_bytes {
+        return Some(Found::Stopped(Stopped::at_once(Stop::Memory)));
+    }
+    let room = Room { layout: &layout, budget, cancelled };
+    match layout.width {
+        0..=64 => Some(Search::<1>::new(room).run()),
+        65..=256 => Some(Search::<4>::new(room).run()),
+        _ => None,
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Room<'a> {
+    layout: &'a Layout<'a>,
+    budget: Budget,
+    cancelled: Cancelled<'a>,
+}
+
+struct Search<'a, const W: usize> {
+    layout: &'a Layout<'a>,
+    ops: &'a [Op],
+    budget: Budget,
+    cancelled: Cancelled<'a>,
+    /// Changes, each with the return at which it was made.
+    paths: Paths<(u32, u32)>,
+    /// For each value its pending readers, and the pending cas that differed from it.
+    readers: Vec<Bits<W>>,
+    refused_by: Vec<Bits<W>>,
+    differing: Bits<W>,
+    writes: Bits<W>,
+    pending_writes: Vec<u32>,
+    pending_swaps: Vec<u32>,
+    offered: Vec<u32>,
+    /// What can be written at this return: values, returns and operations, in this order; and values with crowds.
+    ready: Vec<(u32, u32, u32)>,
+    ready_crowds: Vec<(u32, usize)>,
+    /// The time of the return that is looked at.
+    now: u32,
+    returned: usize,
+    steps: u64,
+}
+
+/// The two sides of one return.
+struct Sides<const W: usize> {
+    item: u32,
+    with: Front<W>,
+    /// To be extended.
+    open: Front<W>,
+}
+
+impl<'a, const W: usize> Search<'a, W> {
+    fn new(room: Room<'a>) -> Self {
+        let layout = room.layout;
+        Self {
+            layout,
+            ops: layout.ops,
+            budget: room.budget,
+            cancelled: room.cancelled,
+            paths: Paths::new(),
+            readers: vec![Bits::EMPTY; layout.values + 1],
+            refused_by: vec![Bits::EMPTY; layout.values + 1],
+            differing: Bits::EMPTY,
+            writes: Bits::EMPTY,
+            pending_writes: Vec::new(),
+            pending_swaps: Vec::new(),
+            offered: vec![0; layout.crowds.len()],
+            ready: Vec::new(),
+            ready_crowds: Vec::new(),
+            now: 0,
+            returned: 0,
+            steps: 0,
+        }
+    }
+
+    fn run(mut self) -> Found {
+        let mut level = vec![Config::new(INITIAL, self.layout.crowds.len())];
+        let mut sides = Sides { item: 0, with: Front::new(), open: Front::new() };
+        for (place, step) in self.layout.steps.iter().enumerate() {
+            match *step {
+                Step::Invoke(item) => self.invoke(item),
+                Step::Offer(crowd) => self.offered[crowd as usize] += 1,
+                Step::Return(item) => {
+                    self.now = self.ops[item as usize].ret;
+                    let before = level.first().map_or(ROOT, |config| config.path);
+                    sides.item = item;
+                    if let Err((stop, held)) = self.advance(&mut level, &mut sides) {
+                        return Found::Stopped(Stopped { stop, placed: self.returned, held });
+                    }
+                    if sides.with.is_empty() {
+                        return Found::Violation(self.dead(item, place, before, &sides.open));
+                    }
+                    level.extend(sides.with.drain());
+                    self.paths.compact(|| level.iter_mut().map(|config| &mut config.path).collect());
+                    self.forget(item);
+                }
+            }
+        }
+        let path = level.first().map_or(ROOT, |config| config.path);
+        Found::Order(self.layout.unfold(&self.paths.all(path), self.layout.steps.len()))
+    }
+
+    fn slot(&self, item: u32) -> usize {
+        self.layout.slots[item as usize] as usize
+    }
+
+    fn invoke(&mut self, item: u32) {
+        let slot = self.slot(item);
+        match self.ops[item as usize].deed {
+            Deed::Read(value) => self.readers[value as usize].insert(slot),
+            Deed::Differ(value, _) => {
+                self.refused_by[value as usize].insert(slot);
+                self.differing.insert(slot);
+            }
+            Deed::Write(_) => {
+                self.writes.insert(slot);
+                self.pending_writes.push(item);
+            }
+            Deed::Swap(..) => self.pending_swaps.push(item),
+            Deed::Nothing => {}
+        }
+    }
+
+    fn forget(&mut self, item: u32) {
+        let slot = self.slot(item);
+        match self.ops[item as usize].deed {
+            Deed::Read(value) => self.readers[value as usize].remove(slot),
+            Deed::Differ(value, _) => {
+                self.refused_by[value as usize].remove(slot);
+                self.differing.remove(slot);
+            }
+            Deed::Write(_) => {
+                self.writes.remove(slot);
+                self.pending_writes.retain(|other| *other != item);
+            }
+            Deed::Swap(..) => self.pending_swaps.retain(|other| *other != item),
+            Deed::Nothing => {}
+        }
+        self.returned += 1;
+    }
+
+    /// Who is served while `value` is current.
+    fn serve(&self, value: u32) -> Bits<W> {
+        let refused = self.differing.without(&self.refused_by[value as usize]);
+        self.readers[value as usize].with(&refused)
+    }
+
+    fn contains(&self, config: &Config<W>, item: u32) -> bool {
+        let slot = self.slot(item);
+        match self.ops[item as usize].deed {
+            Deed::Read(_) | Deed::Differ(..) => config.seen.contains(slot),
+            Deed::Write(_) => config.free.contains(slot) || config.spent.contains(slot),
+            Deed::Swap(..) => config.swapped.contains(slot),
+            Deed::Nothing => true,
+        }
+    }
+
+    /// Extends configurations until each contains the operation that returns.
+    fn advance(&mut self, level: &mut Vec<Config<W>>, sides: &mut Sides<W>) -> Result<(), (Stop, usize)> {
+        sides.with.clear();
+        sides.open.clear();
+        for mut config in level.drain(..) {
+            self.tick(sides)?;
+            self.settle(&mut config);
+            self.file(config, sides);
+        }
+        if sides.open.is_empty() {
+            return Ok(());
+        }
+        self.get_ready();
+        let mut next = 0;
+        while next < sides.open.len() {
+            // One that was replaced in the meantime need not be extended.
+            if let Some(config) = sides.open.get(next).cloned() {
+                self.tick(sides)?;
+                self.swap(&config, sides);
+                self.write(&config, sides);
+            }
+            next += 1;
+        }
+        Ok(())
+    }
+
+    /// Takes in what happens without a step: who sees the current value.
+    fn settle(&self, config: &mut Config<W>) {
+        config.seen = config.seen.with(&self.serve(config.value));
+        config.value = self.layout.living(config.value, self.now);
+    }
+
+    fn file(&self, config: Config<W>, sides: &mut Sides<W>) {
+        let slot = self.slot(sides.item);
+        let (contained, free) = (self.contains(&config, sides.item), config.free.contains(slot));
+        if contained {
+            let mut config = config.clone();
+            config.clear(slot);
+            sides.with.insert(config);
+        }
+        if !contained || free {
+            sides.open.insert(config);
+        }
+    }
+
+    /// Finds what can be written now, of each value the earliest return first.
+    fn get_ready(&mut self) {
+        self.ready.clear();
+        for item in &self.pending_writes {
+            let op = self.ops[*item as usize];
+            let value = self.layout.wanted(op.to().unwrap_or(INITIAL), self.now);
+            self.ready.push((value, op.ret, *item));
+        }
+        self.ready.sort_unstable();
+        self.ready_crowds.clear();
+        for (number, crowd) in self.layout.crowds.iter().enumerate() {
+            if let Deed::Write(value) = crowd.deed {
+                self.ready_crowds.push((self.layout.wanted(value, self.now), number));
+            }
+        }
+    }
+
+    fn write(&mut self, config: &Config<W>, sides: &mut Sides<W>) {
+        let mut done = None;
+        for place in 0..self.ready.len() {
+            let (value, _, item) = self.ready[place];
+            let slot = self.slot(item);
+            if done == Some(value) || config.spent.contains(slot) {
+                continue;
+            }
+            done = Some(value);
+            let mut next = config.clone();
+            next.spent.insert(slot);
+            self.make_current(value, item, next, config, sides);
+        }
+        for place in 0..self.ready_crowds.len() {
+            let (value, crowd) = self.ready_crowds[place];
+            let used = config.used[crowd];
+            let better =
+                |(other, _, item): &(u32, u32, u32)| *other == value && !config.spent.contains(self.slot(*item));
+            if used < self.offered[crowd] && !self.ready.iter().any(better) {
+                let mut next = config.clone();
+                next.use_one(crowd);
+                let item = self.layout.crowds[crowd].members[used as usize];
+                self.make_current(value, item, next, config, sides);
+            }
+        }
+    }
+
+    fn make_current(&mut self, value: u32, item: u32, mut next: Config<W>, config: &Config<W>, sides: &mut Sides<W>) {
+        next.free = next.free.with(&self.writes).without(&next.spent);
+        next.value = value;
+        self.take(item, next, config, false, sides);
+    }
+
+    fn swap(&mut self, config: &Config<W>, sides: &mut Sides<W>) {
+        for place in 0..self.pending_swaps.len() {
+            let item = self.pending_swaps[place];
+            let slot = self.slot(item);
+            if let Deed::Swap(from, to) = self.ops[item as usize].deed
+                && from == config.value
+                && !config.swapped.contains(slot)
+            {
+                let mut next = config.clone();
+                next.swapped.insert(slot);
+                next.value = to;
+                self.take(item, next, config, true, sides);
+            }
+        }
+        let layout = self.layout;
+        for (number, crowd) in layout.crowds.iter().enumerate() {
+            let used = config.used[number];
+            if let Deed::Swap(from, to) = crowd.deed
+                && from == config.value
+                && used < self.offered[number]
+            {
+                let mut next = config.clone();
+                next.use_one(number);
+                next.value = to;
+                self.take(crowd.members[used as usize], next, config, false, sides);
+            }
+        }
+    }
+
+    /// Files what `item` made of `config`, unless it is needless.
+    fn take(&mut self, item: u32, mut next: Config<W>, config: &Config<W>, needed: bool, sides: &mut Sides<W>) {
+        self.settle(&mut next);
+        let slot = self.slot(sides.item);
+        let useful = needed
+            || next.seen != config.seen
+            || next.spent.contains(slot) != config.spent.contains(slot)
+            || self.contains(&next, sides.item) != self.contains(config, sides.item)
+            || self.swap_starts_from(&next);
+        if useful {
+            next.path = self.paths.extend(config.path, (item, self.now));
+            self.file(next, sides);
+        }
+    }
+
+    fn swap_starts_from(&self, config: &Config<W>) -> bool {
+        let starts = |deed: Deed| matches!(deed, Deed::Swap(from, _) if from == config.value);
+        let pending = |item: &u32| starts(self.ops[*item as usize].deed) && !config.swapped.contains(self.slot(*item));
+        let mut crowds = self.layout.crowds.iter().enumerate();
+        self.pending_swaps.iter().any(pending)
+            || crowds.any(|(number, crowd)| starts(crowd.deed) && config.used[number] < self.offered[number])
+    }
+
+    /// Where no configuration takes in `item`. `place` is that of its return among the steps.
+    fn dead(&self, item: u32, place: usize, path: u32, without: &Front<W>) -> Dead {
+        let mut values: Vec<u32> = Vec::new();
+        for config in without.iter() {
+            let last = self.paths.last(config.path).and_then(|(item, _)| self.ops[item as usize].to());
+            values.push(last.unwrap_or(INITIAL));
+            let unspent = self.pending_writes.iter().filter(|item| !config.spent.contains(self.slot(**item)));
+            values.extend(unspent.filter_map(|item| self.ops[*item as usize].to()));
+            let left = |number: usize| config.used[number] < self.offered[number];
+            let crowds = self.layout.crowds.iter().enumerate().filter(|(number, _)| left(*number));
+            values.extend(crowds.filter_map(|(_, crowd)| match crowd.deed {
+                Deed::Write(value) => Some(value),
+                _ => None,
+            }));
+        }
+        // What it says it found it did not find.
+        let claimed = self.ops[item as usize].from();
+        values.retain(|value| Some(*value) != claimed);
+        values.sort_unstable();
+        values.dedup();
+        let begun = self.layout.steps[..place].iter();
+        let returned: BTreeSet<usize> = begun.clone().filter_map(Step::returned).collect();
+        let mut pending: Vec<usize> = begun.filter_map(Step::invoked).collect();
+        pending.retain(|other| !returned.contains(other) && *other != item as usize);
+        pending.sort_unstable();
+        Dead {
+            item: item as usize,
+            pending,
+            order: self.layout.unfold(&self.paths.all(path), place),
+            states: values.iter().map(|value| self.layout.name(*value)).collect(),
+        }
+    }
+
+    fn tick(&mut self, sides: &Sides<W>) -> Result<(), (Stop, usize)> {
+        let held = sides.with.len() + sides.open.len();
+        let each = 2 * (size_of::<Config<W>>() + 4 * self.layout.crowds.len() + 40);
+        let bytes = held.saturating_mul(each) + self.paths.bytes() + self.layout.bytes();
+        self.steps += 1;
+        self.budget.allows(self.steps, held, bytes, self.cancelled).map_err(|stop| (stop, held))
+    }
+}

@@ -1,0 +1,382 @@
+//! The corpus of other people's histories, where it is at hand: every file is read with its format found out, and those whose
+//! model is here get the verdict of the manifest.
+//!
+//! Where the manifest only points to somebody's tests, the verdict is argued below from the file itself, by arithmetic
+//! that has nothing to do with the checker.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use sextant::linearizability::{CasRegister, Etcd, Finding, Limits, Model, Unknown, check, verify};
+use sextant::verdict::Verdict;
+use sextant_histories::formats::{Format, Loaded, Order, ReadOptions, read};
+use sextant_histories::{Call, History, Operation, Outcome, Reply, Value};
+
+/// What judges the files whose path begins so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Judge {
+    /// Initial value: the format's convention.
+    CasRegister,
+    /// Strings under keys: [`Strings`], below.
+    KeyValue,
+    /// [`Lock`], below.
+    Mutex,
+    /// All clients are one history: judged by a test of its own.
+    Etcd,
+    /// Not judged here; what a model would have to say is the third column of the manifest, or argued below.
+    ReadOnly,
+}
+
+/// File pattern, format, judge. The first that fits counts.
+const JUDGES: &[(&str, Format, Judge)] = &[
+    ("porcupine/jepsen/", Format::PorcupineEtcd, Judge::CasRegister),
+    ("porcupine/kv/", Format::PorcupineKv, Judge::KeyValue),
+    ("knossos/cas-register/", Format::Edn, Judge::CasRegister),
+    ("elle-cli/knossos/mutex/", Format::Json, Judge::Mutex),
+    ("etcd-robustness/", Format::Etcd, Judge::Etcd),
+    // Transactions: strict serializability and below.
+    ("elle/", Format::Edn, Judge::ReadOnly),
+    ("elle-cli/elle/", Format::Edn, Judge::ReadOnly),
+    ("awdit/", Format::Awdit, Judge::ReadOnly),
+    ("isovista/", Format::Plume, Judge::ReadOnly),
+    // Sets that are read as a whole, counters, banks.
+    ("elle-cli/custom/", Format::Edn, Judge::ReadOnly),
+    ("elle-cli/jepsen/bank-neg.edn", Format::Edn, Judge::ReadOnly),
+    ("elle-cli/jepsen/bank-tidb.edn", Format::Edn, Judge::ReadOnly),
+    ("elle-cli/jepsen/set.edn", Format::Edn, Judge::ReadOnly),
+    ("elle-cli/jepsen/", Format::Json, Judge::ReadOnly),
+];
+
+/// Nothing but failures: linearizable, says the manifest, because nothing is claimed; nothing was checked, say we.
+const NO_CLAIM: &str = "knossos/cas-register/good/mongodb-v0-ack-rollback-11.edn";
+
+/// None where there is no corpus. `SEXTANT_CORPUS` names another place.
+fn corpus() -> Option<PathBuf> {
+    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/corpus");
+    let place = std::env::var_os("SEXTANT_CORPUS").map_or(beside, PathBuf::from);
+    let found = place.join("MANIFEST.tsv").is_file();
+    if !found {
+        println!("skipped: no corpus");
+    }
+    found.then_some(place)
+}
+
+fn load(path: &Path) -> Loaded {
+    read(path, &ReadOptions::default()).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// Strings under keys, each at first empty.
+struct Strings;
+
+impl Model for Strings {
+    type State = String;
+
+    fn name(&self) -> &str {
+        "strings"
+    }
+
+    fn initial(&self) -> String {
+        String::new()
+    }
+
+    fn supports(&self, call: &Call) -> bool {
+        matches!(call, Call::Read | Call::Write(Value::Str(_)) | Call::Append(Value::Str(_)))
+    }
+
+    fn step(&self, state: &String, call: &Call, reply: Option<&Reply>) -> Option<String> {
+        match (call, reply) {
+            (Call::Read, Some(Reply::Read(seen))) => (*seen == Value::from(state.as_str())).then(|| state.clone()),
+            (Call::Read, _) => Some(state.clone()),
+            (Call::Write(Value::Str(text)), _) => Some(text.to_string()),
+            (Call::Append(Value::Str(text)), _) => Some(format!("{state}{text}")),
+            _ => None,
+        }
+    }
+}
+
+/// Held or not, at first not.
+struct Lock;
+
+impl Model for Lock {
+    type State = bool;
+
+    fn name(&self) -> &str {
+        "lock"
+    }
+
+    fn initial(&self) -> bool {
+        false
+    }
+
+    fn supports(&self, call: &Call) -> bool {
+        matches!(call, Call::Acquire | Call::Release)
+    }
+
+    fn step(&self, held: &bool, call: &Call, _: Option<&Reply>) -> Option<bool> {
+        (*held == matches!(call, Call::Release)).then_some(!held)
+    }
+}
+
+fn verdict<M: Model>(history: &History, model: &M, file: &str) -> Verdict {
+    let report = check(history, model, &Limits::default());
+    if let Finding::Valid(linearizations) = &report.finding {
+        verify(history, model, linearizations).unwrap_or_else(|reason| panic!("{file}: {reason}"));
+    }
+    if let Finding::Unknown(unknown) = &report.finding {
+        assert_eq!((file, unknown), (NO_CLAIM, &Unknown::NoClaim), "{unknown}");
+    }
+    report.verdict()
+}
+
+#[test]
+fn every_file_is_read_and_gets_its_verdict() {
+    let Some(corpus) = corpus() else { return };
+    let manifest = fs::read_to_string(corpus.join("MANIFEST.tsv")).unwrap();
+    let mut judged: BTreeMap<&str, usize> = BTreeMap::new();
+    for row in manifest.lines().skip(1) {
+        let columns: Vec<&str> = row.split('\t').collect();
+        let (file, expected) = (columns[0], columns[4]);
+        let (pattern, format, judge) = JUDGES.iter().find(|(pattern, ..)| file.starts_with(pattern)).unwrap();
+        let path = corpus.join(file);
+        if file.ends_with("watch.json") {
+            // What watches saw: no operations, and nothing that looks like them.
+            assert!(read(&path, &ReadOptions::default()).is_err(), "{file}");
+            continue;
+        }
+        let loaded = load(&path);
+        assert_eq!(loaded.format, *format, "{file}");
+        assert!(!loaded.history.is_empty(), "{file}");
+        let initial = loaded.conventions.initial.clone();
+        let verdict = match judge {
+            Judge::CasRegister => verdict(&loaded.history, &CasRegister { initial }, file),
+            Judge::KeyValue => verdict(&loaded.history, &Strings, file),
+            Judge::Mutex => verdict(&loaded.history, &Lock, file),
+            Judge::Etcd | Judge::ReadOnly => continue,
+        };
+        *judged.entry(pattern).or_default() += 1;
+        let expected = match expected {
+            "linearizable" if file == NO_CLAIM => Verdict::Unknown,
+            "linearizable" => Verdict::Valid,
+            "NOT linearizable" => Verdict::Invalid,
+            // See `the_mutex_was_held_twice`.
+            "see test/ in elle-cli" if *judge == Judge::Mutex => Verdict::Invalid,
+            other => panic!("{file}: the manifest says {other:?}"),
+        };
+        assert_eq!(verdict, expected, "{file}");
+    }
+    let expected = [
+        ("elle-cli/knossos/mutex/", 1),
+        ("knossos/cas-register/", 37),
+        ("porcupine/jepsen/", 35),
+        ("porcupine/kv/", 2),
+    ];
+    assert_eq!(judged, BTreeMap::from(expected), "a file was added or lost");
+}
+
+#[test]
+fn the_report_of_etcd_is_linearizable_and_not_with_another_revision() {
+    let Some(corpus) = corpus() else { return };
+    let report = corpus.join("etcd-robustness/TestRobustness_Kubernetes_ClusterOfSize3");
+    let history = load(&report).history;
+    assert_eq!(history.operations().len(), 1144);
+    let judge = |history: &History| {
+        let report = check(history, &Etcd::for_history(history), &Limits::default());
+        if let Finding::Valid(linearizations) = &report.finding {
+            verify(history, &Etcd::default(), linearizations).unwrap();
+        }
+        report
+    };
+    assert_eq!(judge(&history).verdict(), Verdict::Valid);
+    // Of an answer that changed nothing another revision can be right too: that of a range may be one earlier, if what
+    // was changed in between lies outside. Two changes cannot have the same.
+    let put = |operation: &Operation| match (&operation.call, operation.reply()) {
+        (Call::Other(name, argument), Some(Reply::Returned(Value::List(answer)))) if &**name == "etcd-txn" => {
+            let steps = &list(argument)[if answer[1] == Value::Bool(true) { 2 } else { 1 }];
+            list(steps).iter().any(|step| list(step)[0] == Value::from("put"))
+        }
+        _ => false,
+    };
+    let puts: Vec<usize> =
+        (0..history.operations().len()).filter(|number| put(&history.operations()[*number])).collect();
+    assert!(puts.len() > 400);
+    for part in 0..5 {
+        for change in [-1, 1] {
+            let mut operations = history.operations().to_vec();
+            let number = puts[puts.len() * (2 * part + 1) / 10];
+            let Outcome::Ok(Reply::Returned(Value::List(answer))) = &operations[number].outcome else {
+                panic!("an answer of etcd is a list");
+            };
+            let mut answer = answer.to_vec();
+            let Value::Int(revision) = answer[0] else { panic!("an answer begins with a revision") };
+            answer[0] = Value::Int(revision + change);
+            operations[number].outcome = Outcome::Ok(Reply::Returned(answer.into_iter().collect()));
+            let changed = History::from_operations(operations, history.len());
+            let report = judge(&changed);
+            let line = history.line(history.operations()[number].invoked.index);
+            println!(
+                "operation {number}, line {line}: revision {revision} + {change}: {} in {:?}",
+                report.verdict(),
+                report.elapsed
+            );
+            assert_eq!(report.verdict(), Verdict::Invalid, "operation {number} with revision {revision} + {change}");
+        }
+    }
+}
+
+fn ok_reads(history: &History) -> Vec<Value> {
+    let reads = history.operations().iter().filter_map(|operation| match (&operation.call, operation.reply()) {
+        (Call::Read, Some(Reply::Read(value))) => Some(value.clone()),
+        (Call::Other(name, _), Some(Reply::Returned(value))) if &**name == "read" => Some(value.clone()),
+        _ => None,
+    });
+    reads.collect()
+}
+
+fn list(value: &Value) -> &[Value] {
+    match value {
+        Value::List(values) => values,
+        other => panic!("{other} is no list"),
+    }
+}
+
+fn balances(read: &Value) -> Vec<i64> {
+    let amount = |pair: &Value| match list(pair) {
+        [_, Value::Int(amount)] => *amount,
+        _ => panic!("{pair} is no account and its balance"),
+    };
+    list(read).iter().map(amount).collect()
+}
+
+/// More acquires had returned than there were ever releases begun, plus one.
+#[test]
+fn the_mutex_was_held_twice() {
+    let Some(corpus) = corpus() else { return };
+    let history = load(&corpus.join("elle-cli/knossos/mutex/bad/etcd.json")).history;
+    let mut changes = Vec::new();
+    for operation in history.operations() {
+        match (&operation.call, &operation.outcome) {
+            (Call::Acquire, Outcome::Ok(_)) => changes.push((operation.returned().unwrap(), 1)),
+            // Counted from its invocation on, and also if nobody knows how it ended.
+            (Call::Release, Outcome::Ok(_) | Outcome::Indeterminate) => changes.push((operation.invoked.index, -1)),
+            _ => {}
+        }
+    }
+    changes.sort_unstable();
+    let mut held = 0;
+    let most = changes
+        .iter()
+        .map(|(_, change)| {
+            held += change;
+            held
+        })
+        .max();
+    assert!(most >= Some(2), "invalid: two held it at once, or more: {most:?}");
+}
+
+/// Transfers move money and make none, so every read has the same sum.
+#[test]
+fn banks() {
+    let Some(corpus) = corpus() else { return };
+    let sums = |file: &str| -> (BTreeSet<i64>, bool) {
+        let reads = ok_reads(&load(&corpus.join(file)).history);
+        let balances: Vec<Vec<i64>> = reads.iter().map(balances).collect();
+        let negative = balances.iter().flatten().any(|amount| *amount < 0);
+        (balances.iter().map(|balances| balances.iter().sum()).collect(), negative)
+    };
+    // Invalid: money came and went.
+    let (tidb, _) = sums("elle-cli/jepsen/bank-tidb.edn");
+    assert!(tidb.len() > 100 && tidb.contains(&100), "{tidb:?}");
+    // Valid, as far as the sum goes.
+    assert_eq!(sums("elle-cli/jepsen/bank.json"), (BTreeSet::from([100]), false));
+    // One read, of which nothing is known to be wrong: the file does not say how much there was.
+    assert_eq!(sums("elle-cli/jepsen/bank-neg.edn"), (BTreeSet::from([30]), false));
+}
+
+#[test]
+fn sets_and_counters() {
+    let Some(corpus) = corpus() else { return };
+    // Valid: one process adds 0, 1, 2 and then reads just those.
+    let set = load(&corpus.join("elle-cli/jepsen/set.edn")).history;
+    let in_turn = set.operations().windows(2).all(|pair| pair[0].returned() < Some(pair[1].invoked.index));
+    assert!(in_turn && ok_reads(&set) == [(0..3).map(Value::Int).collect::<Value>()]);
+    // Valid: it never looks.
+    let counter = load(&corpus.join("elle-cli/jepsen/counter.json")).history;
+    assert!(counter.operations().iter().all(|operation| matches!(operation.call, Call::Add(Value::Int(1)))));
+    // Doubtful: as it stands the elements are pairs [0, n], and the read returns integers that nobody added: invalid.
+    // What was meant is a set under the key 0, from whose last read the key was lost: valid.
+    let full = load(&corpus.join("elle-cli/jepsen/set_full.json")).history;
+    let added: Vec<Value> = full
+        .operations()
+        .iter()
+        .filter_map(|operation| match &operation.call {
+            Call::Add(value) => Some(value.clone()),
+            _ => None,
+        })
+        .collect();
+    let pairs: Vec<Value> = (0..293).map(|number| [Value::Int(0), Value::Int(number)].into_iter().collect()).collect();
+    assert_eq!(added, pairs);
+    assert_eq!(ok_reads(&full), [(0..293).map(Value::Int).collect::<Value>()]);
+    // Invalid: the read saw 430 and not 425, which was there before 430 was begun.
+    let comments = load(&corpus.join("elle-cli/custom/comments.edn")).history;
+    let write = |number: i64| {
+        comments.operations().iter().find(|operation| operation.call == Call::Write(number.into())).unwrap()
+    };
+    assert!(write(425).returned() < Some(write(430).invoked.index));
+    let reads = ok_reads(&comments);
+    assert!(list(&reads[0]).contains(&Value::Int(430)) && !list(&reads[0]).contains(&Value::Int(425)));
+}
+
+/// The transactions of a file, as `[kind, key, value]` each.
+fn transactions(path: &Path) -> Vec<Vec<Value>> {
+    let loaded = load(path);
+    let steps = loaded.history.operations().iter().map(|operation| match operation.reply() {
+        Some(Reply::Txn(steps)) => steps.iter().map(|step| step.to_value()).collect(),
+        other => panic!("{other:?} is no transaction"),
+    });
+    steps.collect()
+}
+
+#[test]
+fn transactions_of_elle() {
+    let Some(corpus) = corpus() else { return };
+    let step = |kind: &str, key: i64, value: Value| -> Value { [kind.into(), key.into(), value].into_iter().collect() };
+    let seen = |values: &[i64]| -> Value { values.iter().copied().map(Value::Int).collect() };
+    for file in ["elle/paper-example.edn", "elle-cli/elle/paper-example.edn"] {
+        let transactions = transactions(&corpus.join(file));
+        let [_, second, third, fourth] = &transactions[..] else { panic!("{file}: four transactions") };
+        // Not serializable, and not snapshot isolated: the fourth did not see the second's 8 and so comes before it; the third
+        // saw it and so comes after; and in the third's list 256 the fourth's 3 is still missing, so the fourth comes
+        // after the third.
+        assert!(second.contains(&step("append", 255, 8.into())), "{file}");
+        assert!(fourth.contains(&step("r", 255, seen(&[2, 3, 4, 5]))), "{file}");
+        assert!(third.contains(&step("r", 255, seen(&[2, 3, 4, 5, 8]))), "{file}");
+        assert!(third.contains(&step("r", 256, seen(&[1, 2, 4]))), "{file}");
+        assert!(fourth.contains(&step("append", 256, 3.into())), "{file}");
+    }
+    // Without `:process` nothing is known about sessions; with it all are one.
+    let processes = |file: &str| -> BTreeSet<u64> {
+        load(&corpus.join(file)).history.operations().iter().map(|operation| operation.process).collect()
+    };
+    assert_eq!(processes("elle/paper-example.edn").len(), 4);
+    assert_eq!(processes("elle-cli/elle/paper-example.edn").len(), 1);
+    // Invalid: 3 is read and was never written.
+    let register = transactions(&corpus.join("elle-cli/elle/rw-register.edn"));
+    let all: Vec<&Value> = register.iter().flatten().collect();
+    assert!(all.iter().any(|step| step.to_string() == "[\"r\", \":x\", 3]"));
+    assert!(all.iter().all(|step| step.to_string() != "[\"w\", \":x\", 3]"));
+}
+
+#[test]
+fn formats_without_times_say_so() {
+    let Some(corpus) = corpus() else { return };
+    for (file, sessions, transactions) in
+        [("isovista/dgraph_si.txt", 11, 481), ("isovista/yugabyte_tcc.txt", 3, 21), ("awdit/none/hb-cycle.txt", 2, 4)]
+    {
+        let loaded = load(&corpus.join(file));
+        assert_eq!(loaded.conventions.order, Order::Sessions);
+        let operations = loaded.history.operations();
+        let processes: BTreeSet<u64> = operations.iter().map(|operation| operation.process).collect();
+        assert_eq!((processes.len(), operations.len()), (sessions, transactions), "{file}");
+    }
+}

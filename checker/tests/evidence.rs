@@ -1,0 +1,124 @@
+//! Certificates and watching, as a user meets them: words, exit codes, files that grow.
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+const VALID: &str = "valid/failed-write.jsonl";
+const INVALID: &str = "invalid/stale-read.jsonl";
+const UNKNOWN: &str = "unknown/no-claim.jsonl";
+
+fn corpus() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../histories/corpus")
+}
+
+fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sextant"));
+    command.arg("history").args(arguments).current_dir(corpus());
+    command
+}
+
+fn run(arguments: &[&str]) -> (i32, String, String) {
+    said(command(arguments).output().unwrap())
+}
+
+fn said(output: Output) -> (i32, String, String) {
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+}
+
+#[test]
+fn a_certificate_is_written_and_holds() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("certificate");
+    let certificate = file.to_str().unwrap();
+    for (history, exit, verdict) in [(VALID, 0, "valid"), (INVALID, 1, "invalid")] {
+        let (code, _, _) = run(&["check", "--model", "cas-register", "--certificate", certificate, history]);
+        assert_eq!(code, exit);
+        let (code, text, _) = run(&["verify", history, certificate]);
+        assert!(code == 0 && text.starts_with(&format!("{history}: certified {verdict} (cas-register, ")), "{text}");
+        let (code, text, _) = run(&["verify", "valid/generated-cas.jsonl", certificate]);
+        assert!(code == 1 && text.ends_with("it is about another history\n"), "{text}");
+    }
+    let changed = fs::read_to_string(&file).unwrap().replace("[0,1,2]", "[0,2]");
+    fs::write(&file, changed).unwrap();
+    let (code, text, _) = run(&["verify", INVALID, certificate]);
+    assert_eq!(
+        (code, &text[..]),
+        (1, "invalid/stale-read.jsonl: the certificate does not hold: there is an order of its core\n")
+    );
+    fs::write(&file, "{\n").unwrap();
+    let (code, text, error) = run(&["verify", INVALID, certificate]);
+    assert!(code == 64 && text.is_empty() && error.contains("certificate:1: EOF while parsing"), "{error}");
+    assert_eq!(run(&["verify", INVALID, "nowhere"]).0, 64);
+    assert_eq!(run(&["check", "--model", "register", "--certificate", certificate, VALID, INVALID]).0, 64);
+    fs::remove_file(&file).unwrap();
+    let (code, _, note) = run(&["check", "--model", "register", "--certificate", certificate, UNKNOWN]);
+    assert!(code == 2 && note.contains("nothing certifies an unknown") && !file.exists(), "{note}");
+}
+
+/// Watching a file that does not grow comes to the verdict of its folder.
+#[test]
+fn what_is_watched_gets_the_verdict_that_check_gives() {
+    let mut count = 0;
+    for folder in ["valid", "invalid", "unknown"] {
+        for entry in fs::read_dir(corpus().join(folder)).unwrap() {
+            let file = entry.unwrap().path();
+            let file = file.to_str().unwrap();
+            let (expected, _, _) = run(&["check", "--model", "cas-register", file]);
+            let (code, text, _) = run(&["watch", "--model", "cas-register", "--idle", "0s", file]);
+            assert_eq!(code, expected, "{file}: {text}");
+            count += 1;
+        }
+    }
+    assert!(count > 20);
+    let (code, text, _) = run(&["watch", "--model", "register", "--until-complete", INVALID]);
+    assert_eq!(code, 1);
+    assert_eq!(
+        text,
+        "invalid/stale-read.jsonl: invalid (register, 3 operations, 1 keys): line 7: on key \"x\", no order of the operations so far allows `read -> 1` by process 1\n"
+    );
+    assert_eq!(run(&["watch", "--model", "register", "nowhere"]).0, 64);
+    assert_eq!(run(&["watch", "--model", "register", "--idle", "0s", "../Cargo.toml"]).0, 64);
+}
+
+#[test]
+fn standard_input_is_judged_to_its_end_or_its_first_violation() {
+    for (history, exit) in [(VALID, 0), (INVALID, 1), (UNKNOWN, 2)] {
+        let input = File::open(corpus().join(history)).unwrap();
+        let (code, text, _) = said(command(&["watch", "--model", "cas-register", "-"]).stdin(input).output().unwrap());
+        assert!(code == exit && text.starts_with("standard input: "), "{text}");
+    }
+    // The pipe stays open: it is the violation that ends it.
+    let mut child =
+        command(&["watch", "--model", "register", "-"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut pipe = child.stdin.take().unwrap();
+    pipe.write_all(&fs::read(corpus().join(INVALID)).unwrap()).unwrap();
+    pipe.flush().unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(1));
+    drop(pipe);
+}
+
+/// The file is written while it is watched, in pieces that end in the middle of lines.
+#[test]
+fn a_file_is_followed_while_it_grows() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("growing.jsonl");
+    let mut file = File::create(&path).unwrap();
+    for (history, exit) in [(INVALID, 1), ("valid/repeated-values.jsonl", 0)] {
+        file.set_len(0).unwrap();
+        std::io::Seek::rewind(&mut file).unwrap();
+        let bytes = fs::read(corpus().join(history)).unwrap();
+        let (begin, rest) = bytes.split_at(150);
+        file.write_all(begin).unwrap();
+        let mut child = command(&["watch", "--model", "cas-register", "--idle", "2s", path.to_str().unwrap()]);
+        let child = child.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        for piece in rest.chunks(70) {
+            file.write_all(piece).unwrap();
+            file.flush().unwrap();
+        }
+        let (code, text, error) = said(child.wait_with_output().unwrap());
+        assert_eq!(code, exit, "{text}{error}");
+    }
+}

@@ -1,0 +1,173 @@
+//! The online checker says event by event what the checker of whole histories says of each prefix.
+
+mod small;
+
+use std::time::Instant;
+
+use sextant::linearizability::online::{Checker, Gap, Status};
+use sextant::linearizability::{
+    AppendList, CasRegister, Counter, Finding, Limits, Model, Mutex, Prefix, PriorityQueue, Queue, Register, Set,
+    Stack, check,
+};
+use sextant::verdict::Verdict;
+use sextant_histories::generate::{Config, Rng, Values, Violation, generate};
+use sextant_histories::{Call, Event, History, Kind, Misuse, Reply};
+use small::Blunt;
+
+const CONFIGURATIONS: usize = 1_000_000;
+
+/// How many events it takes to be invalid.
+fn first_invalid<M: Model>(history: &History, model: &M) -> Option<usize> {
+    let mut checker = Checker::new(model, CONFIGURATIONS);
+    for (number, event) in history.to_events().iter().enumerate() {
+        match checker.push(event).unwrap() {
+            Status::Valid => {}
+            Status::Invalid { event, .. } => {
+                assert_eq!(*event, number, "said late");
+                return Some(number + 1);
+            }
+            Status::Unknown(gap) => panic!("{gap}"),
+        }
+    }
+    None
+}
+
+fn on_random<M: Model>(rounds: usize, model: &M) {
+    let mut rng = Rng::new(3);
+    let mut invalid = 0;
+    for _ in 0..rounds {
+        let events = 2 + rng.below(20);
+        let history = small::of(model.name(), &mut rng, events);
+        let expected = match check(&history, &Blunt(model), &Limits::default()).finding {
+            Finding::Invalid(evidence) => match evidence.prefix {
+                Prefix::Shortest(events) => Some(events),
+                Prefix::AtMost(_) => panic!("no limit was met"),
+            },
+            Finding::Valid(_) | Finding::Unknown(_) => None,
+        };
+        assert_eq!(first_invalid(&history, model), expected, "{history:?}");
+        invalid += usize::from(expected.is_some());
+    }
+    println!("{}: {invalid} of {rounds} invalid", model.name());
+    assert!(invalid > rounds / 20 && invalid < rounds, "{invalid}");
+}
+
+#[test]
+fn it_finds_the_first_event_that_cannot_be() {
+    on_random(8_000, &Register::default());
+    on_random(8_000, &CasRegister::default());
+    on_random(3_000, &Queue);
+    on_random(3_000, &Stack);
+    on_random(3_000, &PriorityQueue);
+    on_random(3_000, &Set);
+    on_random(3_000, &Mutex);
+    on_random(2_000, &Counter::default());
+    on_random(2_000, &AppendList);
+}
+
+fn long(violation: Option<Violation>, operations: usize) -> Config {
+    Config {
+        operations,
+        clients: 8,
+        keys: 3,
+        values: Values::Unique,
+        write_percent: 40,
+        cas_percent: 10,
+        indeterminate: 5,
+        fail_percent: 3,
+        violation,
+        ..Config::default()
+    }
+}
+
+/// Distinct values, a hundred thousand operations: what is held does not grow with them.
+#[test]
+fn memory_is_bounded_by_concurrency() {
+    let start = Instant::now();
+    let held = |operations: usize| {
+        let model = CasRegister::default();
+        let mut checker = Checker::new(&model, CONFIGURATIONS);
+        let mut most = 0;
+        for event in generate(&long(None, operations)) {
+            assert_eq!(checker.push(&event), Ok(&Status::Valid));
+            most = most.max(checker.held());
+        }
+        assert_eq!(checker.verdict(), Verdict::Valid);
+        most
+    };
+    let (short, long) = (held(20_000), held(100_000));
+    println!("held at most {short} of 20,000 operations, {long} of 100,000, in {:?}", start.elapsed());
+    assert!(long < 2 * short, "{short} and {long}");
+}
+
+#[test]
+fn violations_in_long_histories_are_found_where_they_are() {
+    for violation in Violation::ALL {
+        let history = History::from_events(generate(&long(Some(violation), 5_000))).unwrap();
+        let Finding::Invalid(evidence) = check(&history, &CasRegister::default(), &Limits::default()).finding else {
+            panic!("{}", violation.name());
+        };
+        let found = first_invalid(&history, &CasRegister::default());
+        assert_eq!(found, Some(evidence.prefix.events()), "{}", violation.name());
+    }
+}
+
+fn event(process: u64, kind: Kind, call: Call) -> Event {
+    Event { process, kind, call, key: "x".into(), time: None }
+}
+
+#[test]
+fn what_cannot_follow_is_refused_and_changes_nothing() {
+    let model = Register::default();
+    let mut checker = Checker::new(&model, CONFIGURATIONS);
+    let write = |kind| event(1, kind, Call::Write(1.into()));
+    assert_eq!(checker.push(&write(Kind::Fail)), Err(Misuse::NotInvoked { process: 1 }));
+    assert_eq!(checker.push(&write(Kind::Invoke)), Ok(&Status::Valid));
+    assert_eq!(checker.push(&write(Kind::Invoke)), Err(Misuse::DoubleInvocation { process: 1 }));
+    let other = event(1, Kind::Ok(Reply::Written), Call::Write(2.into()));
+    assert_eq!(checker.push(&other), Err(Misuse::Disagrees { process: 1, field: "value" }));
+    assert_eq!(checker.push(&write(Kind::Ok(Reply::Done))), Err(Misuse::WrongReply { process: 1 }));
+    assert_eq!(checker.verdict(), Verdict::Unknown, "nobody claimed anything");
+    assert_eq!(checker.push(&write(Kind::Info)), Ok(&Status::Valid));
+    assert_eq!(checker.push(&write(Kind::Invoke)), Err(Misuse::AfterInfo { process: 1 }));
+    assert_eq!(checker.events(), 2);
+}
+
+/// A read that never answers keeps nobody waiting; one that answers after all that leaves a gap, and a violation is still
+/// found.
+#[test]
+fn an_operation_that_hangs_is_given_up() {
+    let model = Register::default();
+    let mut checker = Checker::new(&model, CONFIGURATIONS);
+    checker.push(&event(9, Kind::Invoke, Call::Read)).unwrap();
+    let mut most = 0;
+    for value in 0..30_000 {
+        let call = Call::Write(value.into());
+        checker.push(&event(1, Kind::Invoke, call.clone())).unwrap();
+        assert_eq!(checker.push(&event(1, Kind::Ok(Reply::Written), call)), Ok(&Status::Valid));
+        most = most.max(checker.held());
+    }
+    assert!(most < 80_000, "{most}");
+    let late = event(9, Kind::Ok(Reply::Read(5.into())), Call::Read);
+    assert_eq!(checker.push(&late), Ok(&Status::Unknown(Gap::Late { process: 9, event: 60_001 })));
+    checker.push(&event(9, Kind::Invoke, Call::Read)).unwrap();
+    let status = checker.push(&event(9, Kind::Ok(Reply::Read(5.into())), Call::Read)).unwrap();
+    assert_eq!(*status, Status::Invalid { event: 60_003, key: "x".into() });
+}
+
+#[test]
+fn limits_end_in_unknown() {
+    let model = Register::default();
+    let mut checker = Checker::new(&model, 100);
+    let writes =
+        |kind: Kind| (0..20).map(move |process| event(process, kind.clone(), Call::Write((process as i64).into())));
+    for event in writes(Kind::Invoke).chain(writes(Kind::Ok(Reply::Written))) {
+        checker.push(&event).unwrap();
+    }
+    assert!(matches!(checker.status(), Status::Unknown(Gap::Configurations { .. })), "{:?}", checker.status());
+    assert_eq!(checker.verdict(), Verdict::Unknown);
+    let model = Register::default();
+    let mut checker = Checker::new(&model, 100);
+    checker.push(&event(1, Kind::Invoke, Call::Pop)).unwrap();
+    assert_eq!(*checker.status(), Status::Unknown(Gap::Unsupported { call: "pop".into(), event: 0 }));
+}

@@ -1,0 +1,11 @@
+//! `cargo +nightly fuzz run columns`, in `histories/`.
+
+#![no_main]
+
+#[path = "../checks.rs"]
+#[allow(dead_code)] // Each target has its own check.
+mod checks;
+
+use sextant_histories::formats::Format;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| checks::format(Some(Format::Columns), bytes));

@@ -1,0 +1,129 @@
+//! Known mistakes of membership, one row each (protocol §8).
+
+use super::configuration::Members;
+use super::rules::{Exchanged, MembershipRules, mistakes as m};
+use super::world::Bounds;
+use crate::types::SegmentId;
+
+/// A known mistake.
+#[derive(Clone, Copy, Debug)]
+pub struct Mutant {
+    /// As in the protocol's table.
+    pub id: &'static str,
+    pub mistake: &'static str,
+    pub rules: MembershipRules,
+    /// The properties it must break.
+    pub breaks: &'static [&'static str],
+    pub bounds: Bounds,
+    pub source: &'static str,
+}
+
+/// The mutant of this name, in either case.
+#[must_use]
+pub fn by_id(id: &str) -> Option<&'static Mutant> {
+    MUTANTS.iter().find(|mutant| mutant.id.eq_ignore_ascii_case(id))
+}
+
+const fn mutant(
+    id: &'static str,
+    mistake: &'static str,
+    rules: MembershipRules,
+    breaks: &'static [&'static str],
+    bounds: Bounds,
+    source: &'static str,
+) -> Mutant {
+    Mutant { id, mistake, rules, breaks, bounds, source }
+}
+
+/// `F` is suspected, `G` takes its place.
+pub const F_TO_G: Exchanged = Exchanged { outgoing: SegmentId(5), joining: SegmentId(6) };
+/// `E` is suspected, `H` takes its place.
+pub const E_TO_H: Exchanged = Exchanged { outgoing: SegmentId(4), joining: SegmentId(7) };
+
+/// The same in a group of four.
+const C_TO_G: Exchanged = Exchanged { outgoing: SegmentId(2), joining: SegmentId(6) };
+const D_TO_H: Exchanged = Exchanged { outgoing: SegmentId(3), joining: SegmentId(7) };
+
+const ONE: Bounds = Bounds::exchanging(&[F_TO_G]);
+const TWO: Bounds = Bounds::exchanging(&[F_TO_G, E_TO_H]);
+/// Four copies are enough to show what two exchanged at once do, and six take 20 actions.
+const TWO_OF_FOUR: Bounds = Bounds::exchanging(&[C_TO_G, D_TO_H]).of(Members::FOUR).recovering().without_hydration();
+const ONE_OF_FOUR: Bounds = Bounds::exchanging(&[C_TO_G]).of(Members::FOUR).recovering().without_hydration();
+const NONE: Bounds = Bounds::exchanging(&[]);
+const FULL: Bounds = NONE.of(Members::FULL_AND_TAIL);
+
+/// A size at which the adopted rules are explored whole.
+#[derive(Clone, Copy, Debug)]
+pub struct Profile {
+    pub name: &'static str,
+    /// What it shows.
+    pub about: &'static str,
+    pub bounds: Bounds,
+}
+
+const fn profile(name: &'static str, about: &'static str, bounds: Bounds) -> Profile {
+    Profile { name, about, bounds }
+}
+
+pub const PROFILES: &[Profile] = &[
+    profile("exchange", "a member is exchanged, or not after all; former members discard", ONE.discarding()),
+    profile("loss", "the same while a segment is lost at any moment", ONE.losing(1)),
+    profile("shrink", "from 4 of 6 to 3 of 4 copies", NONE.shrinking()),
+    profile("full-tail", "full and tail segments; tails drop, a segment is lost", FULL.discarding().losing(1)),
+    profile("recovery", "a writer is replaced while one of four members may be exchanged", ONE_OF_FOUR),
+];
+
+pub const MUTANTS: &[Mutant] = &[
+    mutant("M36", "a member exchanged in one step, the joiner votes", m::ONE_STEP, &["S27", "S29"], ONE, "C6"),
+    mutant(
+        "M36'",
+        "a joiner counts before it is hydrated",
+        m::JOINER_COUNTS_AT_ONCE,
+        &["S27", "S29"],
+        ONE,
+        "S18 §4.1, C6",
+    ),
+    mutant("M37", "a joiner hydrated by one member", m::HYDRATED_BY_ONE, &["S29"], ONE, "§5"),
+    mutant("M37'", "a joiner hydrated by two members", m::HYDRATED_BY_TWO, &["S29"], ONE, "§5"),
+    mutant(
+        "M38",
+        "a joiner hydrated before the joint configuration is installed",
+        m::HYDRATED_EARLY,
+        &["S29"],
+        ONE,
+        "§5",
+    ),
+    mutant("M39", "a joint write needs one set", m::ONE_SET, &["S27"], ONE, "S18 §4.1"),
+    mutant(
+        "M40",
+        "acknowledgements of former members count",
+        m::ANYBODY_VOTES,
+        &["S2"],
+        ONE.with_late_acknowledgements(),
+        "§5, Neon #101",
+    ),
+    mutant("M41", "two members exchanged in one step", m::TWO_AT_ONCE, &["S9", "S27"], TWO_OF_FOUR, "§5"),
+    mutant("M42", "a configuration installed on its own write quorum only", m::INSTALLED_ON_NEW, &["S27"], ONE, "§5"),
+    mutant("M42'", "a configuration installed on a read quorum", m::INSTALLED_ON_READ_QUORUM, &["S27"], ONE, "§5"),
+    mutant("M43", "configurations numbered by each proposer", m::EACH_PROPOSER, &["S28"], TWO.recovering(), "§5, C17"),
+    mutant("M44", "full and tail segments read without a full one", m::READ_WITHOUT_FULL, &["S32"], FULL, "S18 §4.2"),
+    mutant("M45", "a write on two of three full segments", m::WRITE_ON_TWO_FULL, &["S27"], FULL, "S18 §4.2"),
+    mutant(
+        "M46",
+        "a tail drops what one full segment has",
+        m::TAILS_DROP_EARLY,
+        &["S19"],
+        FULL.discarding(),
+        "PAT 10,803,012, Neon #2432",
+    ),
+    mutant("M47", "from six copies to four in one step", m::SHRINK_AT_ONCE, &["S27"], NONE.shrinking(), "S18 §4.1"),
+    mutant("M55", "acknowledgements are not counted anew after a change", m::TALLY_KEPT, &["S2", "S27"], ONE, "§5"),
+    mutant(
+        "M64",
+        "a suspected member discards its records at once",
+        m::DISCARD_EARLY,
+        &["S30"],
+        ONE.discarding(),
+        "S18 §4.1",
+    ),
+];
