@@ -89,7 +89,7 @@ impl State {
     /// A recovery with enough answers decides where the log ends; one that has restored enough copies opens; a writer whose
     /// record four copies have commits it.
     fn settle(&mut self, reads: u8) {
-        for i in 0..self.writers.len() {
+        for i in 0..=self.newest() {
             let bit = 1 << i;
             let mut writer = self.writers[i];
             if writer.phase == Phase::Reading && self.count(|c| c.heard & bit != 0) >= usize::from(reads) {
@@ -180,7 +180,10 @@ impl Model for QuorumLog {
             Action::Write { copy, record, .. } => next.copies[usize::from(copy)].held |= 1 << record,
         }
         next.settle(self.reads);
-        next.copies.sort_unstable();
+        // One copy has changed, if any.
+        if !next.copies.is_sorted() {
+            next.copies.sort_unstable();
+        }
         Some(next)
     }
 

@@ -102,7 +102,7 @@ pub mod tests {
         #![proptest_config(ProptestConfig::with_cases(4000))]
         #[test]
         fn the_head_is_invertible(words in proptest::collection::vec(any::<u64>(), 1..5), short in BYTES_MIN..=8) {
-            prop_assert_eq!(unhead(head(&words, 8 * words.len()), 8 * words.len(), &words[1..]), words.clone());
+            prop_assert_eq!(unhead(head(&words, 8 * words.len()), 8 * words.len(), &words[1..]), &words[..]);
             let cut = if short < 8 { words[0] & ((1 << (8 * short)) - 1) } else { words[0] };
             prop_assert_eq!(unhead(head(&[cut], short), short, &[]), [cut]);
         }
@@ -120,7 +120,8 @@ pub mod tests {
             state
         });
         let states: std::collections::BTreeSet<[u64; 2]> = counters.chain(sparse).collect();
-        let hashes: [(&str, fn(&[u64]) -> u64); 2] = [("fingerprint", fingerprint), ("head", |state| head(state, 16))];
+        type Hash = fn(&[u64]) -> u64;
+        let hashes: [(&str, Hash); 2] = [("fingerprint", fingerprint), ("head", |state| head(state, 16))];
         for (name, hash) in hashes {
             for shift in [0, 16, 32] {
                 let mut cut: Vec<u32> = states.iter().map(|s| (hash(s) >> shift) as u32).collect();

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use stateright::Expectation;
+use stateright::{Expectation, Model};
 
 use super::checkpoint::{self, Description};
 use super::exact::Exact;
@@ -236,13 +236,15 @@ impl Kept {
     }
 }
 
+type Violations<M> = Vec<Violation<<M as Model>::State, <M as Model>::Action>>;
+
 /// The traces of what was found, on levels that were kept or are searched again.
 fn explain<M: Packed + Sync, V: Visited>(
     model: &M,
     options: &Options<M::Action>,
     kept: Option<Vec<Level>>,
     found: Vec<Found>,
-) -> Result<Vec<Violation<M::State, M::Action>>, Failure> {
+) -> Result<Violations<M>, Failure> {
     let Some(deepest) = found.iter().map(|f| f.depth).max() else { return Ok(Vec::new()) };
     let levels = match kept {
         Some(levels) => levels,

@@ -87,7 +87,7 @@ pub struct Fingerprints {
 impl Fingerprints {
     #[inline]
     fn home(&self, key: u64) -> usize {
-        (u128::from(key << self.shard_bits) * self.capacity as u128 >> 64) as usize
+        ((u128::from(key << self.shard_bits) * self.capacity as u128) >> 64) as usize
     }
 
     fn rebuild(&mut self, capacity: usize) {
@@ -166,17 +166,18 @@ impl Visited for Fingerprints {
     }
 
     #[inline]
-    fn insert(&mut self, key: u64, state: &[u64]) -> bool {
-        let Err(at) = self.position(key) else { return false };
-        let end = at + self.slots[at..].iter().take_while(|&&slot| slot != 0).count();
-        if end + 1 >= self.slots.len() || self.len >= fits(self.capacity) {
+    fn insert(&mut self, key: u64, _: &[u64]) -> bool {
+        loop {
+            let Err(at) = self.position(key) else { return false };
+            let end = at + self.slots[at..].iter().take_while(|&&slot| slot != 0).count();
+            if end + 1 < self.slots.len() && self.len < fits(self.capacity) {
+                self.slots.copy_within(at..end, at + 1);
+                self.slots[at] = key;
+                self.len += 1;
+                return true;
+            }
             self.rebuild(larger(self.capacity));
-            return self.insert(key, state);
         }
-        self.slots.copy_within(at..end, at + 1);
-        self.slots[at] = key;
-        self.len += 1;
-        true
     }
 
     fn find(&self, key: u64, _: &[u64]) -> Option<usize> {
