@@ -6,7 +6,7 @@
 //! took no effect is then part of the contradiction. So can an indeterminate one: it took none before its invocation.
 //!
 //! A linearization of a history is one of every history in which more is weakened, so the sets that fail are closed
-//! upwards, and one pass that tries to drop each member ends in a smallest core. What costs is a check, so three things
+//! upwards, and one pass that tries to drop each member ends in a smallest core. What costs is a check, so four things
 //! keep it small:
 //!
 //! * *Weakened operations that no member can tell of are left out* ([`Shade`]), exactly, with a proof a family.
@@ -14,6 +14,8 @@
 //!   grows by what a linearization of the weakened history does that really could not have been, and by twice as many
 //!   neighbours each time.
 //! * *Halves go first*, then quarters, down to single operations.
+//! * *What is hard waits.* A check gets little effort at first; one that needs more is put off until others have made the
+//!   core smaller, and then gets more. With values that recur this makes seconds of minutes.
 //!
 //! When the time is up the core is what has been reached, and says that it may not be smallest.
 
@@ -41,6 +43,9 @@ pub struct Core {
 /// How long to look for a core, on top of the search that found the violation. Most take a few milliseconds; beyond
 /// this a tester rather has the verdict.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What a check may take, pass by pass.
+const EFFORTS: [u64; 4] = [10_000, 200_000, 4_000_000, u64::MAX];
 
 /// The operation as it is known when nothing is known but that it was asked for.
 pub fn weaken(operation: &Operation) -> Operation {
@@ -78,11 +83,19 @@ pub(super) fn shrink<M: Model>(
     let patience = Instant::now().checked_add(PATIENCE);
     let deadline = patience.map_or(budget.deadline, |patience| patience.min(budget.deadline));
     let shade = Shade::new(operations, &model.family());
-    let mut scene = Scene { operations, model, budget: Budget { deadline, ..budget }, shade, smallest: true };
+    let budget = Budget { deadline, effort: EFFORTS[0], ..budget };
+    let mut scene = Scene { operations, model, budget, shade };
     let seed = hint.iter().filter_map(|number| scene.position(*number)).collect();
     let mut members = scene.grow(seed, end);
-    scene.reduce(&mut members);
-    Core { operations: members.iter().map(|position| operations[*position].0).collect(), smallest: scene.smallest }
+    let mut smallest = false;
+    for effort in EFFORTS {
+        scene.budget.effort = effort;
+        smallest = scene.reduce(&mut members);
+        if smallest || scene.is_late() {
+            break;
+        }
+    }
+    Core { operations: members.iter().map(|position| operations[*position].0).collect(), smallest }
 }
 
 struct Scene<'a, M> {
@@ -90,7 +103,6 @@ struct Scene<'a, M> {
     model: &'a M,
     budget: Budget,
     shade: Shade<'a>,
-    smallest: bool,
 }
 
 /// Members are positions in `operations`, ascending.
@@ -99,9 +111,13 @@ impl<M: Model> Scene<'_, M> {
         self.operations.binary_search_by_key(&number, |(number, _)| *number).ok()
     }
 
+    fn is_late(&self) -> bool {
+        Instant::now() >= self.budget.deadline
+    }
+
     /// Judges the operations with all but `members` weakened. An order is one of positions.
     fn judge(&self, members: &[usize]) -> Judged {
-        if Instant::now() >= self.budget.deadline {
+        if self.is_late() {
             return Judged::GaveUp;
         }
         let mut known = self.shade.cast(self.operations, members);
@@ -123,7 +139,8 @@ impl<M: Model> Scene<'_, M> {
             tidy(&mut members);
             let order = match self.judge(&members) {
                 Judged::Invalid => return members,
-                Judged::GaveUp => break,
+                Judged::GaveUp if self.is_late() => break,
+                Judged::GaveUp => Vec::new(),
                 Judged::Valid(order) => order,
             };
             let before = members.len();
@@ -181,9 +198,10 @@ impl<M: Model> Scene<'_, M> {
         found
     }
 
-    /// Drops what is not needed, from halves down to single members.
-    fn reduce(&mut self, members: &mut Vec<usize>) {
+    /// Drops what is not needed, from halves down to single members; whether it is known of each that is left that it is.
+    fn reduce(&self, members: &mut Vec<usize>) -> bool {
         let mut size = members.len().div_ceil(2);
+        let mut known = true;
         while size > 0 && !members.is_empty() {
             let mut start = 0;
             while start < members.len() {
@@ -192,17 +210,16 @@ impl<M: Model> Scene<'_, M> {
                 match self.judge(&rest) {
                     Judged::Invalid => *members = rest,
                     Judged::Valid(_) => start = stop,
+                    Judged::GaveUp if self.is_late() => return false,
                     Judged::GaveUp => {
-                        self.smallest = false;
-                        if Instant::now() >= self.budget.deadline {
-                            return;
-                        }
+                        known = known && size > 1;
                         start = stop;
                     }
                 }
             }
             size = if size == 1 { 0 } else { size.div_ceil(2).min(members.len().max(1)) };
         }
+        known
     }
 }
 
