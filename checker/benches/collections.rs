@@ -266,9 +266,15 @@ fn draw(name: &str, rng: &mut Rng, number: i64) -> Call {
 /// Replies that are wrong, by number of the event, in the last tenth: what two operations far apart returned is
 /// exchanged, or a read returns too much or too little, or an attempt succeeds that had failed.
 fn lies(name: &str, operations: usize) -> Vec<(usize, Reply)> {
-    let late = Run::new(name, operations).enumerate().skip(2 * operations - operations / 5);
-    let mut taken = Vec::new();
-    for (index, event) in late {
+    let late = 2 * operations - operations / 5;
+    let (mut taken, mut added) = (Vec::new(), BTreeSet::new());
+    for (index, event) in Run::new(name, operations).enumerate() {
+        if let Call::Add(element) = &event.call {
+            added.insert(element.clone());
+        }
+        if index < late {
+            continue;
+        }
         match (event.call, event.kind) {
             (_, Kind::Ok(reply @ Reply::Returned(Value::Int(_)))) => taken.push((index, reply)),
             (Call::Read, Kind::Ok(Reply::Read(Value::Int(_)))) => {
@@ -277,8 +283,9 @@ fn lies(name: &str, operations: usize) -> Vec<(usize, Reply)> {
             (Call::Read, Kind::Ok(Reply::Read(Value::List(elements)))) => {
                 return vec![(index, Reply::Read(elements.iter().skip(1).cloned().collect()))];
             }
-            (Call::Contains(_), Kind::Ok(Reply::Returned(Value::Bool(true)))) => {
-                return vec![(index, Reply::Returned(false.into()))];
+            // Nobody ever adds it.
+            (Call::Contains(element), Kind::Ok(Reply::Returned(Value::Bool(false)))) if !added.contains(&element) => {
+                return vec![(index, Reply::Returned(true.into()))];
             }
             (Call::Acquire, Kind::Fail) => return vec![(index, Reply::Done)],
             _ => {}

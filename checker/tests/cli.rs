@@ -296,6 +296,9 @@ fn other_promises_have_names_and_their_anomalies_are_explained() {
     // Lists of transactions say nothing of registers in sessions, which is no verdict; linearizable needs a model.
     assert_eq!(code(&judge("read-your-writes", &[])), 2);
     assert_eq!(code(&judge("linearizable", &[])), 64);
+    let page = folder.path().join("page.html");
+    assert_eq!(code(&judge("serializable", &["--html", page.to_str().unwrap()])), 64);
+    assert!(!page.exists());
     assert_eq!(code(&judge("sequential", &[])), 64);
     assert_eq!(code(&check(&[INVALID, "--promise", "sequential"])), 0, "a stale read is in order for its process");
 }

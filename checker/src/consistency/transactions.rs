@@ -17,6 +17,8 @@
 //!   any order of all transactions that extends the graph orders them as well as any other.
 //! * Lists, snapshot isolation: the same, if the graph has no cycle at all; else the order of unread appends matters.
 //! * Registers: all of a key's writes must be in one line.
+//! * PL-2+: as snapshot isolation, but an order of versions without G-single alone is not searched for, only one that is
+//!   good for snapshot isolation; where there is none of that the verdict is unknown.
 //!
 //! Where this does not hold, an order of transactions is tried ([`schedule`](super::schedule)), then a search is made for
 //! an order of versions ([`polygraph`](super::polygraph)); if that gives up the verdict is unknown. So `valid` is never

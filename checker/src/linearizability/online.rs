@@ -35,7 +35,7 @@ use front::{Front, Full};
 use machine::Machine;
 
 /// For how many events of its key an operation is waited for.
-pub const PATIENCE: usize = 1 << 14;
+pub const PATIENCE: usize = 1 << 12;
 
 /// What is known after an event.
 #[derive(Clone, Debug, PartialEq, Eq)]

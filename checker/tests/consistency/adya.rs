@@ -19,6 +19,9 @@ enum Edge {
     Rw,
 }
 
+/// Of each key its versions in some order, each with its writer.
+type Orders = BTreeMap<Key, Vec<(usize, Value)>>;
+
 /// What each transaction read of each key: after how many versions of its order, or nothing that fits.
 fn place(order: &[(usize, Value)], seen: &Value, lists: bool) -> Option<usize> {
     match seen {
@@ -32,7 +35,7 @@ fn place(order: &[(usize, Value)], seen: &Value, lists: bool) -> Option<usize> {
 }
 
 /// The edges of the graph; none if some read does not fit to the orders.
-fn edges(txns: &[Txn], orders: &BTreeMap<Key, Vec<(usize, Value)>>, lists: bool) -> Option<Vec<(usize, usize, Edge)>> {
+fn edges(txns: &[Txn], orders: &Orders, lists: bool) -> Option<Vec<(usize, usize, Edge)>> {
     let mut edges = Vec::new();
     for order in orders.values() {
         edges.extend(order.windows(2).map(|pair| (pair[0].0, pair[1].0, Edge::Ww)));
@@ -85,8 +88,8 @@ fn allows(history: &History, promise: Promise, lists: bool) -> bool {
     }
     fn choose(
         left: &[(Key, Vec<(usize, Value)>)],
-        orders: &mut BTreeMap<Key, Vec<(usize, Value)>>,
-        accept: &mut dyn FnMut(&BTreeMap<Key, Vec<(usize, Value)>>) -> bool,
+        orders: &mut Orders,
+        accept: &mut dyn FnMut(&Orders) -> bool,
     ) -> bool {
         let Some(((key, of_key), rest)) = left.split_first() else { return accept(orders) };
         any_order(of_key.len(), &mut |order| {

@@ -222,9 +222,8 @@ fn names(operation: &Operation) -> Vec<&Value> {
     if let Call::Cas { old, new } = &operation.call {
         named.extend([old, new]);
     }
-    match operation.reply() {
-        Some(Reply::Read(value) | Reply::Returned(value)) => named.push(value),
-        _ => {}
+    if let Some(Reply::Read(value) | Reply::Returned(value)) = operation.reply() {
+        named.push(value);
     }
     // A set is read as the list of its elements.
     if let Some(Reply::Read(Value::List(seen))) = operation.reply() {

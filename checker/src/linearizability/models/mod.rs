@@ -2,9 +2,11 @@
 //! impossible. States are interned by the search, so cloning and hashing them is rare.
 
 mod append_list;
+mod bag;
 mod chain;
 mod counter;
 mod key_value;
+mod line;
 mod multi_register;
 mod mutex;
 mod priority_queue;
@@ -14,9 +16,11 @@ mod set;
 mod stack;
 
 pub use append_list::AppendList;
+pub use bag::Bag;
 pub use chain::Chain;
 pub use counter::Counter;
 pub use key_value::KeyValue;
+pub use line::Line;
 pub use multi_register::MultiRegister;
 pub use mutex::Mutex;
 pub use priority_queue::PriorityQueue;

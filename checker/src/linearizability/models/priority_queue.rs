@@ -1,8 +1,6 @@
-use std::sync::Arc;
-
 use sextant_histories::{Call, Reply, Value};
 
-use super::show;
+use super::{Bag, show};
 use crate::linearizability::model::{Family, Model};
 
 /// A priority queue, empty at first: `insert` puts an element in, `pop-min` takes the least out and returns it, or returns
@@ -13,27 +11,23 @@ use crate::linearizability::model::{Family, Model};
 pub struct PriorityQueue;
 
 impl Model for PriorityQueue {
-    /// In descending order: the next to go out is the last.
-    type State = Arc<[Value]>;
+    type State = Bag;
 
     fn name(&self) -> &str {
         "priority-queue"
     }
 
     fn initial(&self) -> Self::State {
-        Arc::default()
+        Bag::default()
     }
 
     fn step(&self, state: &Self::State, call: &Call, reply: Option<&Reply>) -> Option<Self::State> {
         match (call, reply) {
-            (Call::Insert(element), None | Some(Reply::Done)) => {
-                let (more, less) = state.split_at(state.partition_point(|other| other > element));
-                Some(more.iter().chain([element]).chain(less).cloned().collect())
-            }
+            (Call::Insert(element), None | Some(Reply::Done)) => Some(state.with(element)),
             (Call::PopMin, None | Some(Reply::Returned(_))) => {
-                let (least, rest) = state.split_last().unwrap_or((&Value::Null, &[]));
+                let least = state.least().unwrap_or(&Value::Null);
                 let fits = reply.is_none_or(|reply| matches!(reply, Reply::Returned(said) if said == least));
-                fits.then(|| rest.into())
+                fits.then(|| state.without(least))
             }
             _ => None,
         }
@@ -49,7 +43,7 @@ impl Model for PriorityQueue {
 
     /// In ascending order.
     fn show(&self, state: &Self::State) -> String {
-        show(state.iter().rev())
+        show(state.iter())
     }
 
     fn only_observes(&self, _call: &Call, reply: &Reply) -> bool {

@@ -1,8 +1,6 @@
-use std::sync::Arc;
-
 use sextant_histories::{Call, Reply, Value};
 
-use super::show;
+use super::{Line, show};
 use crate::linearizability::model::{Family, Model};
 
 /// A queue, empty at first: `enqueue` puts an element at the end, `dequeue` takes the first out and returns it, or
@@ -13,26 +11,22 @@ use crate::linearizability::model::{Family, Model};
 pub struct Queue;
 
 impl Model for Queue {
-    /// The first to go out is the first.
-    type State = Arc<[Value]>;
+    type State = Line;
 
     fn name(&self) -> &str {
         "queue"
     }
 
     fn initial(&self) -> Self::State {
-        Arc::default()
+        Line::default()
     }
 
     fn step(&self, state: &Self::State, call: &Call, reply: Option<&Reply>) -> Option<Self::State> {
         match (call, reply) {
-            (Call::Enqueue(element), None | Some(Reply::Done)) => {
-                Some(state.iter().chain([element]).cloned().collect())
-            }
+            (Call::Enqueue(element), None | Some(Reply::Done)) => Some(state.join(element.clone())),
             (Call::Dequeue, None | Some(Reply::Returned(_))) => {
-                let first = state.first().unwrap_or(&Value::Null);
-                let fits = reply.is_none_or(|reply| matches!(reply, Reply::Returned(said) if said == first));
-                let rest = state.get(1..).map_or_else(|| state.clone(), Arc::from);
+                let (first, rest) = state.leave().unwrap_or_else(|| (Value::Null, state.clone()));
+                let fits = reply.is_none_or(|reply| matches!(reply, Reply::Returned(said) if *said == first));
                 fits.then_some(rest)
             }
             _ => None,

@@ -1,8 +1,6 @@
-use std::sync::Arc;
-
 use sextant_histories::{Call, Reply, Value};
 
-use super::show;
+use super::{Bag, show};
 use crate::linearizability::model::{Family, Model};
 
 /// A set, empty at first. `add` puts an element in and `remove` takes it out; each may say, by a truth value, whether it
@@ -13,42 +11,36 @@ use crate::linearizability::model::{Family, Model};
 pub struct Set;
 
 impl Model for Set {
-    /// In ascending order.
-    type State = Arc<[Value]>;
+    type State = Bag;
 
     fn name(&self) -> &str {
         "set"
     }
 
     fn initial(&self) -> Self::State {
-        Arc::default()
+        Bag::default()
     }
 
     fn step(&self, state: &Self::State, call: &Call, reply: Option<&Reply>) -> Option<Self::State> {
         match (call, reply) {
             (Call::Read, None) => Some(state.clone()),
             (Call::Read, Some(Reply::Read(Value::List(seen)))) => {
+                if seen.len() != state.len() {
+                    return None;
+                }
                 let mut seen: Vec<&Value> = seen.iter().collect();
                 seen.sort_unstable();
                 state.iter().eq(seen).then(|| state.clone())
             }
-            (Call::Contains(element), reply) => {
-                says(reply, state.binary_search(element).is_ok()).then(|| state.clone())
+            (Call::Contains(element), reply) => says(reply, state.contains(element)).then(|| state.clone()),
+            (Call::Add(element), reply) => {
+                let new = !state.contains(element);
+                says(reply, new).then(|| if new { state.with(element) } else { state.clone() })
             }
-            (Call::Add(element), reply) => match state.binary_search(element) {
-                Ok(_) => says(reply, false).then(|| state.clone()),
-                Err(place) => says(reply, true).then(|| {
-                    let (less, more) = state.split_at(place);
-                    less.iter().chain([element]).chain(more).cloned().collect()
-                }),
-            },
-            (Call::Remove(element), reply) => match state.binary_search(element) {
-                Ok(place) => says(reply, true).then(|| {
-                    let (less, more) = (&state[..place], &state[place + 1..]);
-                    less.iter().chain(more).cloned().collect()
-                }),
-                Err(_) => says(reply, false).then(|| state.clone()),
-            },
+            (Call::Remove(element), reply) => {
+                let is_there = state.contains(element);
+                says(reply, is_there).then(|| if is_there { state.without(element) } else { state.clone() })
+            }
             _ => None,
         }
     }
