@@ -85,7 +85,7 @@ impl State {
 
     /// Resource managers in one state, as the low bit of each pair.
     fn all_in(&self, state: Manager) -> u32 {
-        let same = !(self.managers ^ 0x1_5555 * state as u32);
+        let same = !(self.managers ^ (0x1_5555 * state as u32));
         same & same >> 1 & 0x1_5555
     }
 }

@@ -143,6 +143,8 @@ fn explore_packed(model: &Core, plan: &Plan, progress: &mut dyn FnMut(Progress))
         store: plan.store,
         stop: plan.stop,
         labels: Some(LABELS),
+        // A search for one property looks for its counterexample: that need not be searched twice.
+        kept_bytes: if model.asks_for_witnesses() { 32 << 20 } else { 512 << 20 },
         memory: plan.memory,
         checkpoint: plan.checkpoint.clone().map(|(folder, begin)| Checkpoint {
             folder,
