@@ -64,7 +64,7 @@ pub const PROFILES: &[Profile] = &[Profile {
     about: "one protection group, 6/4/3: writes, fencing, recovery R0-R4, gossip, read confirmation, zombies",
     quick: &[
         leg("gossip", Bounds::of(1, 2).gossiping().with_late_fences(), 141_461, 36),
-        leg("recoveries", Bounds::of(1, 3), 5_753_498, 51),
+        leg("recoveries", Bounds::of(1, 3), 5_753_498, 50),
         leg("reads", Bounds::of(1, 1).reading(1).with_early_rounds(), 268_724, 34),
         leg(
             "faults",
