@@ -21,7 +21,7 @@
 
 mod shade;
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use sextant_histories::{History, Moment, Operation, Outcome};
 
@@ -39,10 +39,6 @@ pub struct Core {
     /// known of each.
     pub smallest: bool,
 }
-
-/// How long to look for a core, on top of the search that found the violation. Most take a few milliseconds; beyond
-/// this a tester rather has the verdict.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What a check may take, pass by pass.
 const EFFORTS: [u64; 4] = [10_000, 200_000, 4_000_000, u64::MAX];
@@ -80,7 +76,7 @@ pub(super) fn shrink<M: Model>(
         let operations = operations.iter().map(|(number, _)| *number).collect();
         return Core { operations, smallest: false };
     }
-    let patience = Instant::now().checked_add(PATIENCE);
+    let patience = Instant::now().checked_add(budget.core);
     let deadline = patience.map_or(budget.deadline, |patience| patience.min(budget.deadline));
     let shade = Shade::new(operations, &model.family());
     let budget = Budget { deadline, effort: EFFORTS[0], ..budget };

@@ -114,6 +114,9 @@ pub struct Limits {
     pub threads: NonZero<usize>,
     /// How many configurations a search may hold at once.
     pub configurations: usize,
+    /// How long to look for the smallest core of a violation, within the timeout. Most take milliseconds; where it is not
+    /// enough the core says that it may not be smallest.
+    pub core: Duration,
 }
 
 impl Default for Limits {
@@ -123,6 +126,7 @@ impl Default for Limits {
             memory_bytes: 2 << 30,
             threads: thread::available_parallelism().unwrap_or(NonZero::<usize>::MIN),
             configurations: usize::MAX,
+            core: Duration::from_secs(5),
         }
     }
 }

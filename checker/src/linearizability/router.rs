@@ -105,6 +105,7 @@ pub(super) fn judge_keys<'a, M: Model>(
         memory_bytes: limits.memory_bytes / workers.max(1),
         configurations: limits.configurations,
         effort: u64::MAX,
+        core: limits.core,
     };
     let mut round = Round { partitions: &partitions, model, budget, first: partitions.len() > 1 };
     let mut judged: Vec<Option<Judged<'a>>> = partitions.iter().map(|_| None).collect();

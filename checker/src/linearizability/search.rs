@@ -16,7 +16,7 @@
 //!   observers and used at most as many indeterminate operations of each kind can copy every continuation of the other.
 
 use std::collections::HashMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::automaton::Automaton;
 use super::bits::{Bits, Hashing};
@@ -60,6 +60,8 @@ pub(super) struct Budget {
     pub(super) configurations: usize,
     /// How many steps.
     pub(super) effort: u64,
+    /// How long to look for a smallest core.
+    pub(super) core: Duration,
 }
 
 impl Budget {
@@ -93,6 +95,7 @@ impl Budget {
             memory_bytes: usize::MAX,
             configurations: usize::MAX,
             effort: u64::MAX,
+            core: Duration::MAX,
         }
     }
 }
