@@ -182,6 +182,8 @@ pub struct Outcome<S, A> {
     pub elapsed: Duration,
     /// Bytes of the visited set, at its largest.
     pub table_bytes: u64,
+    /// Bytes written to files.
+    pub disk_bytes: u64,
 }
 
 /// What was broken.

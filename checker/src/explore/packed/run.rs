@@ -59,6 +59,7 @@ impl<M: Packed + Sync, V: Visited> Search<'_, M, V> {
         let unwitnessed = if end == End::Complete { self.unwitnessed() } else { Vec::new() };
         let (model, options, bytes) = (self.model, self.options, self.shape.bytes);
         let table_bytes = self.table_bytes.load(Ordering::Relaxed) as u64;
+        let disk_bytes = self.storage.written();
         let names = options.labels.map_or(&[][..], |labels| labels.names);
         let mut found: Vec<Found> = lock(&self.found).values().cloned().collect();
         if options.stop == Stop::AtFirst {
@@ -79,6 +80,7 @@ impl<M: Packed + Sync, V: Visited> Search<'_, M, V> {
             expected_collisions: if exact { 0.0 } else { mix::expected_collisions(begun.unique, bytes) },
             elapsed: began.elapsed(),
             table_bytes,
+            disk_bytes,
         })
     }
 
