@@ -1,17 +1,15 @@
-//! `impl stateright::Model`: any of its engines, and its web Explorer, explores the closed world.
+//! `impl stateright::Model`: any of its engines, and its web Explorer, explores the closed world of any area.
 //!
 //! States are canonical when they come out of `next_state`, because stateright's breadth-first search ignores
 //! `symmetry()`. Properties are function pointers there, so each has a wrapper here that its place in the table names.
 
-use crate::action::Action;
+use crate::area::{Area, Property};
 use crate::closed::Closed;
-use crate::properties::{Property, all};
-use crate::world::World;
 use stateright::{Expectation, Model};
 
-impl<const N: usize> Model for Closed<N> {
-    type State = World<N>;
-    type Action = Action;
+impl<A: Area> Model for Closed<A> {
+    type State = A::State;
+    type Action = A::Action;
 
     fn init_states(&self) -> Vec<Self::State> {
         vec![self.initial()]
@@ -26,12 +24,12 @@ impl<const N: usize> Model for Closed<N> {
     }
 
     fn format_action(&self, action: &Self::Action) -> String {
-        action.describe(self.rules().scheme)
+        A::describe(self.context(), *action)
     }
 
     fn format_step(&self, last_state: &Self::State, action: Self::Action) -> Option<String> {
-        let next = last_state.after(self.rules(), self.bounds(), action)?;
-        Some(crate::diff::changes(self.rules().scheme, last_state, &next).join("\n"))
+        let next = A::after(self.context(), last_state, action)?;
+        Some(A::changes(self.context(), last_state, &next).join("\n"))
     }
 
     fn properties(&self) -> Vec<stateright::Property<Self>> {
@@ -41,28 +39,32 @@ impl<const N: usize> Model for Closed<N> {
     }
 }
 
-fn wrapped<const N: usize>(property: &Property<N>, expectation: Expectation) -> stateright::Property<Closed<N>> {
-    let place = all::<N>().iter().position(|p| p.id == property.id).expect("every property judged is in the table");
-    let (always, sometimes) = Wrappers::<N>::ALL[place];
+fn wrapped<A: Area>(property: &Property<A>, expectation: Expectation) -> stateright::Property<Closed<A>> {
+    let place = A::PROPERTIES.iter().position(|p| p.id == property.id).expect("every property judged is in the table");
+    let (always, sometimes) = wrappers::<A>()[place];
     match expectation {
         Expectation::Always => stateright::Property::always(property.id, always),
         Expectation::Sometimes | Expectation::Eventually => stateright::Property::sometimes(property.name, sometimes),
     }
 }
 
-type Condition<const N: usize> = fn(&Closed<N>, &World<N>) -> bool;
+type Condition<A> = fn(&Closed<A>, &<A as Area>::State) -> bool;
 
-struct Wrappers<const N: usize>;
+fn holds<A: Area, const PLACE: usize>(model: &Closed<A>, state: &A::State) -> bool {
+    (A::PROPERTIES[PLACE].check)(model.context(), state).is_ok()
+}
+
+fn says_something<A: Area, const PLACE: usize>(model: &Closed<A>, state: &A::State) -> bool {
+    model.is_first_witness(PLACE, state)
+}
 
 macro_rules! wrappers {
     ($($place:literal)*) => {
-        [$((
-            |model: &Closed<N>, state: &World<N>| (const { all::<N>()[$place] }.check)(model.context(), state).is_ok(),
-            |model: &Closed<N>, state: &World<N>| model.is_first_witness($place, const { all::<N>()[$place] }.sometimes, state),
-        )),*]
+        /// By place in the table of properties; those behind its end are never called.
+        fn wrappers<A: Area>() -> [(Condition<A>, Condition<A>); 32] {
+            [$((holds::<A, $place>, says_something::<A, $place>)),*]
+        }
     };
 }
 
-impl<const N: usize> Wrappers<N> {
-    const ALL: [(Condition<N>, Condition<N>); 19] = wrappers!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18);
-}
+wrappers!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31);

@@ -1,29 +1,26 @@
 //! A rule book, bounds and properties closed into a model, and its counterexamples told in the names of the first state.
 
-use crate::action::Action;
-use crate::bounds::{Bounds, Switch};
-use crate::pack::Layout;
-use crate::properties::{self, Context, Property, Violation};
-use crate::rules::Rules;
-use crate::world::World;
+use crate::area::{Area, Context, Property, Violation};
+use crate::bounds::Switch;
+use crate::pack::{Get, Put};
 use itertools::Itertools;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// One exploration: `N` segments under `rules` within `bounds`, judged by `properties`.
+/// One exploration of the area `A`: its world under `rules` within `bounds`, judged by `properties`.
 #[derive(Clone, Debug)]
-pub struct Closed<const N: usize> {
-    rules: Rules,
-    bounds: Bounds,
-    properties: Vec<Property<N>>,
+pub struct Closed<A: Area> {
+    rules: A::Rules,
+    bounds: A::Bounds,
+    properties: Vec<Property<A>>,
     vacuity: Switch,
-    layout: Layout,
+    layout: A::Layout,
     /// Properties, by place in the table, whose *sometimes* was met: bookkeeping of one exploration, read by no step.
     witnessed: Arc<AtomicU32>,
 }
 
 /// Six copies over three zones.
-pub type Core = Closed<6>;
+pub type Core = Closed<crate::group::Group<6>>;
 
 /// Why a trace could not be told: a failure of the explorer, never of the protocol.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,15 +37,13 @@ impl std::fmt::Display for NotReplayable {
 
 impl std::error::Error for NotReplayable {}
 
-impl<const N: usize> Closed<N> {
-    /// All properties, with a *sometimes* beside each. The allocation limit is that of the bounds.
+impl<A: Area> Closed<A> {
+    /// All properties, with a *sometimes* beside each.
     #[must_use]
-    pub fn new(rules: Rules, bounds: Bounds) -> Self {
-        let copies = N as u8;
-        assert!(rules.scheme.copies == copies, "the scheme has {} copies, the world {copies}", rules.scheme.copies);
-        let rules = rules.with_lal(bounds.lal);
-        let layout = Layout::of::<N>(&rules, &bounds);
-        let properties = properties::all().to_vec();
+    pub fn new(rules: A::Rules, bounds: A::Bounds) -> Self {
+        let rules = A::settled(rules, &bounds);
+        let layout = A::layout(Context { rules: &rules, bounds: &bounds });
+        let properties = A::PROPERTIES.to_vec();
         Closed { rules, bounds, properties, vacuity: Switch::On, layout, witnessed: Arc::default() }
     }
 
@@ -61,23 +56,18 @@ impl<const N: usize> Closed<N> {
         self
     }
 
-    /// How its states are packed.
-    pub(crate) fn layout(&self) -> Layout {
-        self.layout
-    }
-
     #[must_use]
-    pub fn rules(&self) -> &Rules {
+    pub fn rules(&self) -> &A::Rules {
         &self.rules
     }
 
     #[must_use]
-    pub fn bounds(&self) -> &Bounds {
+    pub fn bounds(&self) -> &A::Bounds {
         &self.bounds
     }
 
     #[must_use]
-    pub fn judged(&self) -> &[Property<N>] {
+    pub fn judged(&self) -> &[Property<A>] {
         &self.properties
     }
 
@@ -90,38 +80,45 @@ impl<const N: usize> Closed<N> {
     /// Whether `state` is the first seen in which the property at `place` says something. Stateright 0.31 copies the path
     /// to every state in which a *sometimes* holds, so each reports itself once.
     #[must_use]
-    pub fn is_first_witness(&self, place: usize, sometimes: fn(Context, &World<N>) -> bool, state: &World<N>) -> bool {
+    pub fn is_first_witness(&self, place: usize, state: &A::State) -> bool {
         let bit = 1 << place;
         self.witnessed.load(Ordering::Relaxed) & bit == 0
-            && sometimes(self.context(), state)
+            && (A::PROPERTIES[place].sometimes)(self.context(), state)
             && self.witnessed.fetch_or(bit, Ordering::Relaxed) & bit == 0
     }
 
     #[must_use]
-    pub fn context(&self) -> Context<'_> {
+    #[inline]
+    pub fn context(&self) -> Context<'_, A> {
         Context { rules: &self.rules, bounds: &self.bounds }
     }
 
+    /// The first state; canonical if the bounds reduce by symmetry.
     #[must_use]
-    pub fn initial(&self) -> World<N> {
-        World::created(&self.rules, &self.bounds)
+    pub fn initial(&self) -> A::State {
+        self.reduced(A::initial(self.context()))
     }
 
     /// Candidates in `state`; [`Closed::next`] tells which are possible.
-    pub fn candidates(&self, state: &World<N>, take: impl FnMut(Action)) {
-        state.candidates(&self.bounds, take);
+    pub fn candidates(&self, state: &A::State, take: impl FnMut(A::Action)) {
+        A::candidates(self.context(), state, take);
     }
 
     /// The state after `action`, canonical if the bounds reduce by symmetry; none if the action changes nothing.
     #[must_use]
-    pub fn next(&self, state: &World<N>, action: Action) -> Option<World<N>> {
-        let next = state.after(&self.rules, &self.bounds, action)?;
-        Some(if self.bounds.symmetry.is_on() { next.canonical().0 } else { next })
+    #[inline]
+    pub fn next(&self, state: &A::State, action: A::Action) -> Option<A::State> {
+        A::after(self.context(), state, action).map(|next| self.reduced(next))
+    }
+
+    #[inline]
+    fn reduced(&self, state: A::State) -> A::State {
+        if A::is_reduced(&self.bounds) { A::canonical(self.context(), state) } else { state }
     }
 
     /// The actions possible in `state`.
     #[must_use]
-    pub fn enabled(&self, state: &World<N>) -> Vec<Action> {
+    pub fn enabled(&self, state: &A::State) -> Vec<A::Action> {
         let mut enabled = Vec::new();
         self.candidates(state, |action| enabled.push(action));
         enabled.retain(|&action| self.next(state, action).is_some());
@@ -130,7 +127,7 @@ impl<const N: usize> Closed<N> {
 
     /// The first violated property of `state`, with the violating fact.
     #[must_use]
-    pub fn violation(&self, state: &World<N>) -> Option<(Property<N>, Violation)> {
+    pub fn violation(&self, state: &A::State) -> Option<(Property<A>, Violation)> {
         self.properties.iter().find_map(|p| (p.check)(self.context(), state).err().map(|fact| (*p, fact)))
     }
 
@@ -138,32 +135,58 @@ impl<const N: usize> Closed<N> {
     #[must_use]
     pub fn unreduced(&self) -> Self {
         // States are packed alike with and without symmetry.
-        Closed { bounds: self.bounds.unreduced(), ..self.clone() }
+        Closed { bounds: A::unreduced(self.bounds), ..self.clone() }
     }
 
-    /// A trace of the reduced model in the names of the first state: every segment keeps its name from step to step, and
+    // --- packing ---------------------------------------------------------------------------------------------------
+
+    /// Bits of every packed state of this exploration.
+    #[must_use]
+    pub fn packed_bits(&self) -> u32 {
+        let mut count = Count(0);
+        self.pack(&self.initial(), &mut count);
+        count.0
+    }
+
+    /// Puts [`Closed::packed_bits`] bits that tell the state.
+    ///
+    /// # Panics
+    /// If the state lies outside the bounds of this exploration.
+    #[inline]
+    pub fn pack(&self, state: &A::State, out: &mut impl Put) {
+        A::pack(self.context(), &self.layout, state, out);
+    }
+
+    /// The state that was packed.
+    #[inline]
+    pub fn unpack(&self, from: &mut impl Get) -> A::State {
+        A::unpack(self.context(), &self.layout, from)
+    }
+
+    // --- telling ---------------------------------------------------------------------------------------------------
+
+    /// A trace of the reduced model in the names of the first state: every actor keeps its name from step to step, and
     /// each step has been replayed on the unreduced world.
     ///
     /// # Errors
     /// If a step is not possible there or leads elsewhere: then the reduction is wrong.
-    pub fn concrete(&self, trace: &[Action]) -> Result<Vec<Action>, NotReplayable> {
-        if !self.bounds.symmetry.is_on() {
+    pub fn concrete(&self, trace: &[A::Action]) -> Result<Vec<A::Action>, NotReplayable> {
+        if !A::is_reduced(&self.bounds) {
             return Ok(trace.to_vec());
         }
-        let mut real = self.initial();
-        let mut reduced = self.initial();
-        let mut names: [usize; N] = std::array::from_fn(|i| i);
+        let context = self.context();
+        let mut real = A::initial(context);
+        let mut names = A::sources(context, &real);
+        let mut reduced = A::canonical(context, real.clone());
         let mut told = Vec::new();
         for (step, &action) in trace.iter().enumerate() {
             let stuck = |reason: &str| NotReplayable { step, reason: format!("{reason}: {action:?}") };
-            let renamed = action.renamed(&names);
-            real = real.after(&self.rules, &self.bounds, renamed).ok_or_else(|| stuck("not possible"))?;
-            let after =
-                reduced.after(&self.rules, &self.bounds, action).ok_or_else(|| stuck("not possible when reduced"))?;
-            let (canonical, sources) = after.canonical();
-            names = sources.map(|from| names[from]);
-            reduced = canonical;
-            if real.clone().canonical().0 != reduced {
+            let renamed = A::renamed(action, &names);
+            real = A::after(context, &real, renamed).ok_or_else(|| stuck("not possible"))?;
+            let after = A::after(context, &reduced, action).ok_or_else(|| stuck("not possible when reduced"))?;
+            names = A::sources(context, &after).iter().map(|&from| names[from]).collect();
+            reduced = A::canonical(context, after);
+            if A::canonical(context, real.clone()) != reduced {
                 return Err(stuck("leads to another state"));
             }
             told.push(renamed);
@@ -175,10 +198,10 @@ impl<const N: usize> Closed<N> {
     ///
     /// # Errors
     /// If an action is not possible where the trace takes it.
-    pub fn walk(&self, trace: &[Action]) -> Result<Vec<World<N>>, NotReplayable> {
-        let mut states = vec![self.initial()];
+    pub fn walk(&self, trace: &[A::Action]) -> Result<Vec<A::State>, NotReplayable> {
+        let mut states = vec![A::initial(self.context())];
         for (step, &action) in trace.iter().enumerate() {
-            let next = states[step].after(&self.rules, &self.bounds, action);
+            let next = A::after(self.context(), &states[step], action);
             states.push(next.ok_or_else(|| NotReplayable { step, reason: format!("not possible: {action:?}") })?);
         }
         Ok(states)
@@ -188,12 +211,21 @@ impl<const N: usize> Closed<N> {
     ///
     /// # Errors
     /// As [`Closed::walk`].
-    pub fn tell(&self, trace: &[Action]) -> Result<Vec<String>, NotReplayable> {
+    pub fn tell(&self, trace: &[A::Action]) -> Result<Vec<String>, NotReplayable> {
         let states = self.walk(trace)?;
-        let line = |(step, (before, after)): (usize, (&World<N>, &World<N>))| {
-            let changes = crate::diff::changes(self.rules.scheme, before, after).join("; ");
-            format!("{:>3}. {:<42} {changes}", step + 1, trace[step].describe(self.rules.scheme)).trim_end().to_owned()
+        let line = |(step, (before, after)): (usize, (&A::State, &A::State))| {
+            let changes = A::changes(self.context(), before, after).join("; ");
+            let action = A::describe(self.context(), trace[step]);
+            format!("{:>3}. {action:<42} {changes}", step + 1).trim_end().to_owned()
         };
         Ok(states.iter().tuple_windows().enumerate().map(line).collect())
+    }
+}
+
+struct Count(u32);
+
+impl Put for Count {
+    fn put(&mut self, _: u64, bits: u32) {
+        self.0 += bits;
     }
 }

@@ -29,14 +29,18 @@
 //! * Nothing outside this crate decides what the protocol does: the executors deliver events and carry out effects.
 
 pub mod action;
+pub mod area;
 pub mod bounds;
 #[cfg(feature = "stateright")]
 mod checked;
 pub mod closed;
 pub mod confirm;
+pub mod decisions;
 pub mod diff;
 pub mod disk;
+pub mod fields;
 mod forget;
+pub mod group;
 pub mod instance;
 pub mod logset;
 pub mod membership;
@@ -50,4 +54,5 @@ pub mod recovery;
 pub mod rules;
 pub mod segment;
 pub mod types;
+pub mod volume;
 pub mod world;

@@ -3,26 +3,12 @@
 //! A mutant proves that the properties can fail: it names those that it must break and bounds in which a shortest
 //! counterexample exists. It is run once for each named property, with that property alone.
 
+use crate::area;
 use crate::bounds::Bounds;
+use crate::group::Group;
 use crate::rules::{Rules, mistakes as m};
 
-/// A known mistake.
-#[derive(Clone, Copy, Debug)]
-pub struct Mutant {
-    /// As in the protocol's table: `M17`.
-    pub id: &'static str,
-    /// What is done wrong.
-    pub mistake: &'static str,
-    pub rules: Rules,
-    /// The properties it must break, by id; none for an equivalent mutant.
-    pub breaks: &'static [&'static str],
-    /// Bounds that show it.
-    pub bounds: Bounds,
-    /// Why no property breaks, for a mutant that is equivalent to the adopted protocol.
-    pub equivalent: Option<&'static str>,
-    /// Where the mistake is described.
-    pub source: &'static str,
-}
+pub type Mutant = area::Mutant<Group<6>>;
 
 /// The mutant of this name, in either case.
 #[must_use]
@@ -38,7 +24,7 @@ const fn mutant(
     bounds: Bounds,
     source: &'static str,
 ) -> Mutant {
-    Mutant { id, mistake, rules, breaks, bounds, equivalent: None, source }
+    Mutant::new(id, mistake, rules, breaks, bounds, source)
 }
 
 const ONE: Bounds = Bounds::of(1, 1);
@@ -76,20 +62,17 @@ pub const MUTANTS: &[Mutant] = &[
         TWO.gossiping(),
         "C11",
     ),
-    Mutant {
-        equivalent: Some(
+    mutant(
+        "M10'",
+        "gossip crosses truncation epochs, ranges are kept",
+        m::GOSSIP_ANYBODY,
+        &[],
+        TWO.gossiping(),
+        "C11",
+    ).equivalent(
             "a record that crosses truncation epochs is filtered by the ranges kept at the receiver, and one that reaches a \
              laggard is filtered by the honoured ranges at the next recovery: either check alone suffices (C11)",
-        ),
-        ..mutant(
-            "M10'",
-            "gossip crosses truncation epochs, ranges are kept",
-            m::GOSSIP_ANYBODY,
-            &[],
-            TWO.gossiping(),
-            "C11",
-        )
-    },
+    ),
     mutant("M11", "epoch and ranges installed on one copy less", m::INSTALL_ONE_LESS, &["S4"], TWO, "S18 §2.4"),
     mutant("M12", "recovery ignores earlier ranges", m::IGNORE_RANGES, &["S4"], TWO, "S17 §4.3"),
     mutant("M13", "no write-back before opening", m::NO_WRITE_BACK, &["S3"], TWO, "§4 R3"),

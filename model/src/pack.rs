@@ -5,7 +5,6 @@
 //! recoveries have decided, and there are no more of those than recoveries.
 
 use crate::bounds::Bounds;
-use crate::closed::Closed;
 use crate::confirm::{Read, Reads, Round};
 use crate::disk::{Disk, Entry, Image};
 use crate::instance::{Instance, Phase, Writer};
@@ -19,7 +18,7 @@ use crate::world::{Breaches, ClientRead, EPOCHS_MAX, Spent, World};
 
 /// How many bits each part takes.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Layout {
+pub struct Layout {
     /// An LSN.
     lsn: u32,
     /// A set of LSNs.
@@ -109,44 +108,24 @@ impl Layout {
     }
 }
 
-impl<const N: usize> Closed<N> {
-    /// Bits of every packed state of this exploration.
-    #[must_use]
-    pub fn packed_bits(&self) -> u32 {
-        let mut count = Count(0);
-        self.pack(&self.initial(), &mut count);
-        count.0
-    }
-
-    /// Puts [`Closed::packed_bits`] bits that tell the state.
-    ///
-    /// # Panics
-    /// If the state lies outside the bounds of this exploration.
-    pub fn pack(&self, world: &World<N>, out: &mut impl Put) {
-        let layout = self.layout();
-        let known = ranges_of(world);
-        let mut packer = Packer { layout, known: &known, out };
-        packer.world(world);
-    }
-
-    /// The state that was packed.
-    pub fn unpack(&self, from: &mut impl Get) -> World<N> {
-        let layout = self.layout();
-        let known = (0..layout.ranges).filter_map(|_| {
-            let (ve, lo, hi) = (from.get(layout.epoch), from.get(layout.lsn), from.get(layout.lsn));
-            (ve > 0).then_some(Range { ve: Epoch(ve as u32), lo: Lsn(lo), hi: Lsn(hi) })
-        });
-        let known = Known::of(known);
-        Unpacker { layout, known: &known, from }.world()
-    }
+/// Puts the same number of bits for every state within the layout's bounds.
+///
+/// # Panics
+/// If the state lies outside them.
+pub(crate) fn pack<const N: usize>(layout: Layout, world: &World<N>, out: &mut impl Put) {
+    let known = ranges_of(world);
+    let mut packer = Packer { layout, known: &known, out };
+    packer.world(world);
 }
 
-struct Count(u32);
-
-impl Put for Count {
-    fn put(&mut self, _: u64, bits: u32) {
-        self.0 += bits;
-    }
+/// The state that was packed.
+pub(crate) fn unpack<const N: usize>(layout: Layout, from: &mut impl Get) -> World<N> {
+    let known = (0..layout.ranges).filter_map(|_| {
+        let (ve, lo, hi) = (from.get(layout.epoch), from.get(layout.lsn), from.get(layout.lsn));
+        (ve > 0).then_some(Range { ve: Epoch(ve as u32), lo: Lsn(lo), hi: Lsn(hi) })
+    });
+    let known = Known::of(known);
+    Unpacker { layout, known: &known, from }.world()
 }
 
 /// Ranges in the order in which bits stand for them.

@@ -1,53 +1,13 @@
 //! Named explorations: which bounds, in a quick and a deep size, with the counts that a full exploration must reproduce.
 
+use crate::area;
 use crate::bounds::Bounds;
+use crate::group::Group;
 
-/// How much of a profile to explore.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Size {
-    Quick,
-    Deep,
-}
+pub use crate::area::Size;
 
-impl Size {
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Size::Quick => "quick",
-            Size::Deep => "deep",
-        }
-    }
-}
-
-/// One exhaustive exploration of a profile.
-#[derive(Clone, Copy, Debug)]
-pub struct Leg {
-    pub name: &'static str,
-    pub bounds: Bounds,
-    /// Unique states of a full exploration under the adopted rules. A change is explained in the commit that makes it.
-    pub states: usize,
-    /// Actions on the longest shortest path to a state.
-    pub depth: usize,
-}
-
-/// A named set of explorations.
-#[derive(Clone, Copy, Debug)]
-pub struct Profile {
-    pub name: &'static str,
-    pub about: &'static str,
-    pub quick: &'static [Leg],
-    pub deep: &'static [Leg],
-}
-
-impl Profile {
-    #[must_use]
-    pub fn legs(&self, size: Size) -> &'static [Leg] {
-        match size {
-            Size::Quick => self.quick,
-            Size::Deep => self.deep,
-        }
-    }
-}
+pub type Leg = area::Leg<Group<6>>;
+pub type Profile = area::Profile<Group<6>>;
 
 /// The profile of this name.
 #[must_use]
@@ -56,7 +16,7 @@ pub fn by_name(name: &str) -> Option<&'static Profile> {
 }
 
 const fn leg(name: &'static str, bounds: Bounds, states: usize, depth: usize) -> Leg {
-    Leg { name, bounds, states, depth }
+    Leg::new(name, bounds, states, depth)
 }
 
 pub const PROFILES: &[Profile] = &[Profile {
@@ -84,4 +44,5 @@ pub const PROFILES: &[Profile] = &[Profile {
         // Reads are in a leg of their own, as in the quick size, so that no property holds vacuously.
         leg("reads", Bounds::of(1, 1).reading(1).with_early_rounds(), 268_724, 34),
     ],
+    silent: &[],
 }];

@@ -25,43 +25,18 @@
 //!
 //! Beside each property stands a *sometimes*: a state that makes the property say something, which must be reachable.
 
-use crate::bounds::Bounds;
+use crate::area::{self, Violation};
+use crate::group::Group;
 use crate::instance::Phase;
 use crate::logset::{LogSet, RangeList};
-use crate::rules::Rules;
 use crate::types::{Lsn, SegmentId};
 use crate::world::{Breach, World, members};
 use itertools::Itertools;
 
 /// What a property is judged on.
-#[derive(Clone, Copy, Debug)]
-pub struct Context<'a> {
-    pub rules: &'a Rules,
-    pub bounds: &'a Bounds,
-}
+pub type Context<'a, const N: usize> = area::Context<'a, Group<N>>;
 
-/// The violating fact, for a person.
-pub type Violation = String;
-
-/// A named property.
-#[derive(Clone, Copy)]
-pub struct Property<const N: usize> {
-    /// As in the protocol: `S5b`.
-    pub id: &'static str,
-    pub name: &'static str,
-    pub formula: &'static str,
-    /// Where the papers or the protocol description state it.
-    pub section: &'static str,
-    pub check: fn(Context, &World<N>) -> Result<(), Violation>,
-    /// A state that must be reachable, so that the property does not hold vacuously.
-    pub sometimes: fn(Context, &World<N>) -> bool,
-}
-
-impl<const N: usize> std::fmt::Debug for Property<N> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} {}", self.id, self.name)
-    }
-}
+pub type Property<const N: usize> = area::Property<Group<N>>;
 
 /// Every property of the core, in the order of the protocol.
 #[must_use]
@@ -225,7 +200,7 @@ pub const fn all<const N: usize>() -> [Property<N>; 19] {
 // --- durability and recovery -------------------------------------------------------------------------------------
 
 /// S1: ∀c∈acked, ∀ve>c.ve, opened[ve]: c.lsn ≤ opened[ve].vdl′ ∧ c∈kept[ve].
-fn ack_durable<const N: usize>(_: Context, w: &World<N>) -> Result<(), Violation> {
+fn ack_durable<const N: usize>(_: Context<N>, w: &World<N>) -> Result<(), Violation> {
     for (i, _) in w.opened() {
         let Some((first, last)) = w.acknowledged(i) else { continue };
         for (j, later) in w.opened().filter(|&(j, _)| j > i) {
@@ -242,7 +217,7 @@ fn ack_durable<const N: usize>(_: Context, w: &World<N>) -> Result<(), Violation
 }
 
 /// S3: a<b opened ⇒ exposed[a] ≤ opened[b].vdl′. Exposed is a writer's VDL: reads and commits use it at once.
-fn vdl_monotone<const N: usize>(_: Context, w: &World<N>) -> Result<(), Violation> {
+fn vdl_monotone<const N: usize>(_: Context<N>, w: &World<N>) -> Result<(), Violation> {
     for [(i, _), (j, later)] in w.opened().array_combinations() {
         let exposed = w.instances[i].writer().map(|writer| writer.vdl).unwrap_or_default();
         if exposed > later.vdl {
@@ -253,7 +228,7 @@ fn vdl_monotone<const N: usize>(_: Context, w: &World<N>) -> Result<(), Violatio
 }
 
 /// S4: r annulled by opened[a] ⇒ r∉kept[b] for b>a.
-fn no_resurrection<const N: usize>(_: Context, w: &World<N>) -> Result<(), Violation> {
+fn no_resurrection<const N: usize>(_: Context<N>, w: &World<N>) -> Result<(), Violation> {
     for [(a, earlier), (b, later)] in w.opened().array_combinations() {
         for i in 0..a {
             let Some((first, last)) = w.allocated(i) else { continue };
@@ -267,7 +242,7 @@ fn no_resurrection<const N: usize>(_: Context, w: &World<N>) -> Result<(), Viola
 }
 
 /// S5: ∀r≠s∈alloc: r.lsn≠s.lsn. An instance allocates consecutive LSNs, so two of them must not overlap.
-fn lsn_unique<const N: usize>(_: Context, w: &World<N>) -> Result<(), Violation> {
+fn lsn_unique<const N: usize>(_: Context<N>, w: &World<N>) -> Result<(), Violation> {
     let allocated = (0..w.instances.len()).filter_map(|i| Some((i, w.allocated(i)?)));
     for [(i, (first_i, last_i)), (j, (first_j, last_j))] in allocated.array_combinations() {
         if first_i <= last_j && first_j <= last_i {
@@ -279,7 +254,7 @@ fn lsn_unique<const N: usize>(_: Context, w: &World<N>) -> Result<(), Violation>
 }
 
 /// S5b: opened[ve] ⇒ ∀r∈alloc, r.ve<ve ∧ r.lsn>vdl′: r.lsn ≤ hi.
-fn range_covers<const N: usize>(_: Context, w: &World<N>) -> Result<(), Violation> {
+fn range_covers<const N: usize>(_: Context<N>, w: &World<N>) -> Result<(), Violation> {
     for (j, decision) in w.opened() {
         for i in 0..j {
             if let Some((_, last)) = w.allocated(i)
@@ -295,7 +270,7 @@ fn range_covers<const N: usize>(_: Context, w: &World<N>) -> Result<(), Violatio
 }
 
 /// S7: a<b opened ⇒ kept[a]⊆kept[b]; epochs strictly increase from one instance to the next.
-fn recovery_idempotent<const N: usize>(_: Context, w: &World<N>) -> Result<(), Violation> {
+fn recovery_idempotent<const N: usize>(_: Context<N>, w: &World<N>) -> Result<(), Violation> {
     if let Some((i, _)) = w.instances.iter().tuple_windows().enumerate().find(|(_, (a, b))| a.ve() >= b.ve()) {
         return Err(format!("writer w{} recovered at epoch {}, which is not new", i + 2, w.instances[i + 1].ve()));
     }
@@ -315,7 +290,7 @@ fn recovery_idempotent<const N: usize>(_: Context, w: &World<N>) -> Result<(), V
 /// The literal statement, without "outside kept[ve]", is false in the adopted protocol (15 actions, one record, one
 /// recovery): a record that the recovery found on two unfenced copies and kept may get its fourth acknowledgement late,
 /// from a copy that is not fenced yet, and the old writer then commits what the new volume holds anyway.
-fn single_writer<const N: usize>(_: Context, w: &World<N>) -> Result<(), Violation> {
+fn single_writer<const N: usize>(_: Context<N>, w: &World<N>) -> Result<(), Violation> {
     unless_breached(
         w,
         Breach::OldWriterCommitted,
@@ -324,17 +299,17 @@ fn single_writer<const N: usize>(_: Context, w: &World<N>) -> Result<(), Violati
 }
 
 /// S10: n.fenced and n.trunc_ve never decrease, restarts included.
-fn epoch_monotone_durable<const N: usize>(_: Context, w: &World<N>) -> Result<(), Violation> {
+fn epoch_monotone_durable<const N: usize>(_: Context<N>, w: &World<N>) -> Result<(), Violation> {
     unless_breached(w, Breach::EpochWentBack, "an epoch of a member went back")
 }
 
 /// S11: ack(r) by n ⇒ r∈live(n).
-fn reject_not_ack<const N: usize>(_: Context, w: &World<N>) -> Result<(), Violation> {
+fn reject_not_ack<const N: usize>(_: Context<N>, w: &World<N>) -> Result<(), Violation> {
     unless_breached(w, Breach::AcknowledgedWhatItLacks, "a segment acknowledged a record that it does not hold")
 }
 
 /// S12: n serves ve ⇒ TRUNC(ve) applied at n.
-fn epoch_implies_range<const N: usize>(_: Context, w: &World<N>) -> Result<(), Violation> {
+fn epoch_implies_range<const N: usize>(_: Context<N>, w: &World<N>) -> Result<(), Violation> {
     unless_breached(w, Breach::ServedWithoutTruncation, "a segment served an epoch whose truncation it has not applied")
 }
 
@@ -342,7 +317,7 @@ fn epoch_implies_range<const N: usize>(_: Context, w: &World<N>) -> Result<(), V
 
 /// S13: SCL(n)=l ⇒ every allocated record ≤ l of an epoch that n serves or served, and that its ranges do not annul, is
 /// in recs(n). A recount by LSN, not by the set's own algorithm.
-fn scl_sound<const N: usize>(context: Context, w: &World<N>) -> Result<(), Violation> {
+fn scl_sound<const N: usize>(context: Context<N>, w: &World<N>) -> Result<(), Violation> {
     for (n, segment) in w.segments.iter().enumerate().filter(|(_, s)| s.is_member()) {
         let image = segment.image();
         let scl = image.scl(context.rules);
@@ -359,12 +334,12 @@ fn scl_sound<const N: usize>(context: Context, w: &World<N>) -> Result<(), Viola
 }
 
 /// S14: ack(r) by n ⇒ r∈live(recover(disk(n))).
-fn ack_persisted<const N: usize>(_: Context, w: &World<N>) -> Result<(), Violation> {
+fn ack_persisted<const N: usize>(_: Context<N>, w: &World<N>) -> Result<(), Violation> {
     unless_breached(w, Breach::AcknowledgedUnsynced, "a segment acknowledged a record that is not on its disk")
 }
 
 /// S15: recs(n)⊆alloc; and where n serves an opened epoch, nothing of an older epoch is live that this one annulled.
-fn gossip_no_invent<const N: usize>(context: Context, w: &World<N>) -> Result<(), Violation> {
+fn gossip_no_invent<const N: usize>(context: Context<N>, w: &World<N>) -> Result<(), Violation> {
     let exists = |lsn: Lsn| (0..w.instances.len()).any(|i| w.allocated(i).is_some_and(|(a, b)| a <= lsn && lsn <= b));
     for (n, segment) in w.segments.iter().enumerate() {
         let image = segment.image();
@@ -383,12 +358,12 @@ fn gossip_no_invent<const N: usize>(context: Context, w: &World<N>) -> Result<()
 }
 
 /// S16: gossip lowers no SCL and removes no live record.
-fn gossip_monotone<const N: usize>(_: Context, w: &World<N>) -> Result<(), Violation> {
+fn gossip_monotone<const N: usize>(_: Context<N>, w: &World<N>) -> Result<(), Violation> {
     unless_breached(w, Breach::GossipTookAway, "gossip took something away")
 }
 
 /// S33: a read answered at l ⇒ l ≥ every commit acknowledged, by any epoch, before its invocation.
-fn linearizable_read<const N: usize>(_: Context, w: &World<N>) -> Result<(), Violation> {
+fn linearizable_read<const N: usize>(_: Context<N>, w: &World<N>) -> Result<(), Violation> {
     unless_breached(
         w,
         Breach::StaleRead,
@@ -399,20 +374,20 @@ fn linearizable_read<const N: usize>(_: Context, w: &World<N>) -> Result<(), Vio
 // --- convergence of the fault-free suffix ------------------------------------------------------------------------
 
 /// L1: no fault-free action enabled ∧ newest open ⇒ VDL = last allocated.
-fn commits_acknowledged<const N: usize>(context: Context, w: &World<N>) -> Result<(), Violation> {
+fn commits_acknowledged<const N: usize>(context: Context<N>, w: &World<N>) -> Result<(), Violation> {
     let i = w.newest();
     let committed = w.acknowledged(i).map(|(_, last)| last) == w.allocated(i).map(|(_, last)| last);
     converged(context, w, committed, || format!("{} never acknowledges all that it allocated", epoch(w, i)))
 }
 
 /// L2: no fault-free action enabled ⇒ newest open.
-fn recovery_opens<const N: usize>(context: Context, w: &World<N>) -> Result<(), Violation> {
+fn recovery_opens<const N: usize>(context: Context<N>, w: &World<N>) -> Result<(), Violation> {
     let open = matches!(w.instances[w.newest()].phase(), Phase::Open(_));
     converged(context, w, open, || format!("the recovery of {} never opens", epoch(w, w.newest())))
 }
 
 /// L3: no fault-free action enabled ∧ newest open ⇒ every member serves it and has the whole log.
-fn holes_filled<const N: usize>(context: Context, w: &World<N>) -> Result<(), Violation> {
+fn holes_filled<const N: usize>(context: Context<N>, w: &World<N>) -> Result<(), Violation> {
     let instance = &w.instances[w.newest()];
     let Some(writer) = instance.writer() else { return Ok(()) };
     let behind = w.segments.iter().position(|segment| {
@@ -426,14 +401,14 @@ fn holes_filled<const N: usize>(context: Context, w: &World<N>) -> Result<(), Vi
 }
 
 /// L4: no fault-free action enabled ∧ newest open ⇒ it has allocated all that it wants.
-fn no_allocation_deadlock<const N: usize>(context: Context, w: &World<N>) -> Result<(), Violation> {
+fn no_allocation_deadlock<const N: usize>(context: Context<N>, w: &World<N>) -> Result<(), Violation> {
     let Some(writer) = w.instances[w.newest()].writer() else { return Ok(()) };
     let done = writer.next.0 - writer.decision.first.0 >= u64::from(context.bounds.records);
     converged(context, w, done, || format!("{} may never allocate {}", epoch(w, w.newest()), writer.next))
 }
 
 fn converged<const N: usize>(
-    context: Context,
+    context: Context<N>,
     w: &World<N>,
     good: bool,
     otherwise: impl FnOnce() -> Violation,
@@ -447,34 +422,34 @@ fn recoveries_open<const N: usize>(w: &World<N>) -> impl Iterator<Item = Lsn> + 
     w.opened().filter(|&(i, _)| i > 0).map(|(_, decision)| decision.vdl)
 }
 
-fn commit_then_recovery_opens<const N: usize>(_: Context, w: &World<N>) -> bool {
+fn commit_then_recovery_opens<const N: usize>(_: Context<N>, w: &World<N>) -> bool {
     w.acknowledged(0).is_some() && recoveries_open(w).next().is_some()
 }
 
-fn two_recoveries_open<const N: usize>(_: Context, w: &World<N>) -> bool {
+fn two_recoveries_open<const N: usize>(_: Context<N>, w: &World<N>) -> bool {
     recoveries_open(w).count() >= 2 || (w.instances.len() == 2 && recoveries_open(w).count() == 1)
 }
 
-fn two_recoveries_open_above_zero<const N: usize>(c: Context, w: &World<N>) -> bool {
+fn two_recoveries_open_above_zero<const N: usize>(c: Context<N>, w: &World<N>) -> bool {
     two_recoveries_open(c, w) && recoveries_open(w).all(|vdl| vdl > Lsn::ZERO)
 }
 
-fn annulled_record_survives_somewhere<const N: usize>(_: Context, w: &World<N>) -> bool {
+fn annulled_record_survives_somewhere<const N: usize>(_: Context<N>, w: &World<N>) -> bool {
     let annulled = |lsn: Lsn| w.opened().any(|(_, d)| lsn < d.first && !d.keeps(lsn));
     w.segments.iter().any(|segment| members(&segment.image().held).any(annulled))
 }
 
-fn two_writers_allocated<const N: usize>(_: Context, w: &World<N>) -> bool {
+fn two_writers_allocated<const N: usize>(_: Context<N>, w: &World<N>) -> bool {
     (0..w.instances.len()).filter(|&i| w.allocated(i).is_some()).count() >= 2
 }
 
-fn opened_with_records_above_the_vdl<const N: usize>(_: Context, w: &World<N>) -> bool {
+fn opened_with_records_above_the_vdl<const N: usize>(_: Context<N>, w: &World<N>) -> bool {
     let above = |j: usize, vdl: Lsn| (0..j).any(|i| w.allocated(i).is_some_and(|(_, last)| last > vdl));
     w.opened().any(|(j, decision)| above(j, decision.vdl))
 }
 
 /// An older writer has a record that one more acknowledgement would commit, and a newer one is open.
-fn an_old_writer_is_short_of_one<const N: usize>(c: Context, w: &World<N>) -> bool {
+fn an_old_writer_is_short_of_one<const N: usize>(c: Context<N>, w: &World<N>) -> bool {
     let newest_open = w.opened().next_back().map_or(0, |(i, _)| i);
     w.opened().filter(|&(i, _)| i < newest_open).any(|(i, _)| {
         let Some(writer) = w.instances[i].writer() else { return false };
@@ -483,29 +458,29 @@ fn an_old_writer_is_short_of_one<const N: usize>(c: Context, w: &World<N>) -> bo
     })
 }
 
-fn a_segment_is_fenced<const N: usize>(_: Context, w: &World<N>) -> bool {
+fn a_segment_is_fenced<const N: usize>(_: Context<N>, w: &World<N>) -> bool {
     w.segments.iter().any(|segment| segment.image().fenced > segment.image().trunc_ve)
 }
 
-fn a_stale_write_could_arrive<const N: usize>(_: Context, w: &World<N>) -> bool {
+fn a_stale_write_could_arrive<const N: usize>(_: Context<N>, w: &World<N>) -> bool {
     let stale =
         |lsn: Lsn| w.segments.iter().any(|s| s.image().fenced > w.instances[0].ve() && !s.image().held.contains(lsn));
     w.allocated(0).is_some_and(|(first, _)| stale(first))
 }
 
-fn a_new_epoch_is_served<const N: usize>(_: Context, w: &World<N>) -> bool {
+fn a_new_epoch_is_served<const N: usize>(_: Context<N>, w: &World<N>) -> bool {
     (1..w.instances.len()).any(|i| w.acknowledged(i).is_some())
 }
 
-fn a_chain_is_longer_than_nothing<const N: usize>(c: Context, w: &World<N>) -> bool {
+fn a_chain_is_longer_than_nothing<const N: usize>(c: Context<N>, w: &World<N>) -> bool {
     w.segments.iter().any(|segment| segment.image().scl(c.rules) > Lsn::ZERO)
 }
 
-fn a_read_was_answered<const N: usize>(_: Context, w: &World<N>) -> bool {
+fn a_read_was_answered<const N: usize>(_: Context<N>, w: &World<N>) -> bool {
     w.spent.answered > 0 && w.acknowledged(0).is_some()
 }
 
-fn newest_has_committed_everything<const N: usize>(c: Context, w: &World<N>) -> bool {
+fn newest_has_committed_everything<const N: usize>(c: Context<N>, w: &World<N>) -> bool {
     let i = w.newest();
     let allocated = w.allocated(i).map_or(0, |(first, last)| last.0 - first.0 + 1);
     i > 0 && allocated == u64::from(c.bounds.records) && w.acknowledged(i).map(|a| a.1) == w.allocated(i).map(|a| a.1)
@@ -525,7 +500,7 @@ fn epoch<const N: usize>(w: &World<N>, instance: usize) -> String {
     w.instances[instance].ve().to_string()
 }
 
-fn name(context: Context, segment: usize) -> String {
+fn name<const N: usize>(context: Context<N>, segment: usize) -> String {
     let scheme = context.rules.scheme;
     SegmentId(segment as u8).name(scheme.copies.into(), scheme.zones.into())
 }

@@ -4,6 +4,7 @@
 //! methods are private to this file and name the known mistakes; [`crate::mutants`] turns one of them at a time. Section
 //! numbers are those of the protocol description in the README's sources: S17 and S18 are the two Aurora papers.
 
+use crate::decisions::rule_book;
 use crate::disk::{Durable, Image};
 use crate::logset::{LogSet, Range, RangeList};
 use crate::segment::Answer;
@@ -50,112 +51,56 @@ pub enum Admission {
     PretendDone,
 }
 
-/// The decisions of one design. `Rules::adopted()` is the protocol; anything else is a mutant or a design under study.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Rules {
-    pub scheme: Scheme,
-    /// LSN allocation limit, in records: how far the writer may run ahead of the VDL. S17 §4.2.1 (10 million there).
-    pub lal: u64,
-    fence: Fence,
-    stale: Stale,
-    future: Future,
-    credit: Credit,
-    point: Point,
-    gossip: Gossip,
-    install: Install,
-    honoured: Honoured,
-    write_back: WriteBack,
-    range_base: RangeBase,
-    gap: Gap,
-    limit: Limit,
-    acknowledge: Acknowledge,
-    wiped: Wiped,
-    bump: Bump,
-    confirmation: Confirmation,
-    install_list: InstallList,
-    chain: Chain,
-}
-
-macro_rules! decisions {
-    ($($(#[$doc:meta])* $name:ident { $($variant:ident),* })*) => {$(
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-        enum $name { $($variant),* }
-    )*};
-}
-
-// The first variant of each is the adopted one.
-decisions! {
+rule_book! {
+    /// The decisions of one design. [`Rules::adopted`] is the protocol at 6/4/3 with the papers' allocation limit; anything
+    /// else is a mutant or a design under study.
+    pub struct Rules {
+        pub scheme: Scheme = Scheme::AURORA,
+        /// LSN allocation limit, in records: how far the writer may run ahead of the VDL. S17 §4.2.1 (10 million there).
+        pub lal: u64 = 10_000_000,
+    }
     /// When a node fences older epochs: durably before it answers FENCE_READ; only when it truncates (M3); at once, but in memory (M5).
-    Fence { DurablyBeforeAnswer, OnTruncate, InMemory }
+    fence: Fence { DurablyBeforeAnswer, OnTruncate, InMemory }
     /// A request older than the fence: refuse; look at the ranges only (M4); drop but acknowledge (M8).
-    Stale { Refuse, RangesOnly, AcknowledgeDropped }
+    stale: Stale { Refuse, RangesOnly, AcknowledgeDropped }
     /// A request whose truncation the node has not seen: refuse; take over its epoch (M9); look at the fence alone (M62).
-    Future { NeedTruncation, AdoptEpoch, FenceAlone }
+    future: Future { NeedTruncation, AdoptEpoch, FenceAlone }
     /// What an acknowledgement counts for: everything up to its SCL; its one record (M7).
-    Credit { Scl, Record }
+    credit: Credit { Scl, Record }
     /// Where the responders say the log ends: greatest SCL; W-th greatest SCL (M6).
-    Point { Greatest, WriteQuorumth }
+    point: Point { Greatest, WriteQuorumth }
     /// Between whom gossip flows: equal truncation epochs; anybody, ranges still consulted (M10'); anybody, ranges forgotten (M10).
-    Gossip { SameTruncation, Anybody, AnybodyForgetting }
+    gossip: Gossip { SameTruncation, Anybody, AnybodyForgetting }
     /// Where epoch and ranges must be durable before opening: a write quorum; one member less (M11).
-    Install { WriteQuorum, OneLess }
+    install: Install { WriteQuorum, OneLess }
     /// Which earlier ranges a recovery honours: those of the newest truncation found; none (M12); the union (M60).
-    Honoured { Newest, Nothing, Union }
+    honoured: Honoured { Newest, Nothing, Union }
     /// Whether the write quorum must hold the kept prefix before opening: yes; no (M13).
-    WriteBack { BeforeOpen, Never }
+    write_back: WriteBack { BeforeOpen, Never }
     /// What the range's end is counted from: VDL and all ranges seen (C14); the VDL alone (M14).
-    RangeBase { VdlAndRanges, Vdl }
+    range_base: RangeBase { VdlAndRanges, Vdl }
     /// Where the new writer's LSNs begin: above the range; right after the VDL (M15).
-    Gap { AboveRange, AfterVdl }
+    gap: Gap { AboveRange, AfterVdl }
     /// The allocation limit: enforced; ignored (M16).
-    Limit { Enforced, Ignored }
+    limit: Limit { Enforced, Ignored }
     /// When a write is acknowledged: synced; on receipt (M17).
-    Acknowledge { Synced, OnReceipt }
+    acknowledge: Acknowledge { Synced, OnReceipt }
     /// What a segment does that comes back without its disk: stays out; rejoins under its old identity (M18).
-    Wiped { StaysOut, Rejoins }
+    wiped: Wiped { StaysOut, Rejoins }
     /// What recovery does to the volume epoch: raises it; reuses it (M54).
-    Bump { Raise, Reuse }
+    bump: Bump { Raise, Reuse }
     /// What confirms a read: a read quorum asked after the invocation; nothing (M56); two members (M57); a round begun earlier (M58).
-    Confirmation { ReadQuorumAfter, Nothing, TwoMembers, EarlierRound }
+    confirmation: Confirmation { ReadQuorumAfter, Nothing, TwoMembers, EarlierRound }
     /// What TRUNC does to a node's list of ranges: replaces it (C15); adds to it (M61).
-    InstallList { Replace, Add }
+    install_list: InstallList { Replace, Add }
     /// How far the chain counts: up to the first gap; to the greatest LSN held (M19).
-    Chain { ToFirstGap, PastGaps }
+    chain: Chain { ToFirstGap, PastGaps }
 }
 
 /// Proof that only this file can give: the one way, besides a synced disk, to get a [`Durable`].
 pub struct DeliberateMistake(());
 
 impl Rules {
-    /// The adopted protocol at 6/4/3 with the papers' allocation limit.
-    #[must_use]
-    #[inline]
-    pub const fn adopted() -> Rules {
-        Rules {
-            scheme: Scheme::AURORA,
-            lal: 10_000_000,
-            fence: Fence::DurablyBeforeAnswer,
-            stale: Stale::Refuse,
-            future: Future::NeedTruncation,
-            credit: Credit::Scl,
-            point: Point::Greatest,
-            gossip: Gossip::SameTruncation,
-            install: Install::WriteQuorum,
-            honoured: Honoured::Newest,
-            write_back: WriteBack::BeforeOpen,
-            range_base: RangeBase::VdlAndRanges,
-            gap: Gap::AboveRange,
-            limit: Limit::Enforced,
-            acknowledge: Acknowledge::Synced,
-            wiped: Wiped::StaysOut,
-            bump: Bump::Raise,
-            confirmation: Confirmation::ReadQuorumAfter,
-            install_list: InstallList::Replace,
-            chain: Chain::ToFirstGap,
-        }
-    }
-
     #[must_use]
     #[inline]
     pub const fn with_lal(self, lal: u64) -> Rules {

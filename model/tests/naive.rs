@@ -19,6 +19,7 @@ use common::{at_three, explore};
 use sextant_model::bounds::{Bounds, Switch};
 use sextant_model::closed::Closed;
 use sextant_model::disk::{Entry, Image};
+use sextant_model::group::Group;
 use sextant_model::instance::{self, Instance, Phase};
 use sextant_model::logset::{Bits, FewRanges, LogSet, RangeList};
 use sextant_model::metadata::{Change, Metadata};
@@ -857,7 +858,7 @@ fn verdicts<const N: usize>(
 ) -> (BTreeSet<&'static str>, BTreeSet<&'static str>) {
     let mut naive = Naive::<N>::new(rules, bounds, simplified);
     let states = naive.explore(LIMIT).len();
-    let world = explore(&Closed::<N>::new(rules, bounds), LIMIT);
+    let world = explore(&Closed::<Group<N>>::new(rules, bounds), LIMIT);
     let reduced: BTreeSet<_> = world.violated.iter().copied().filter(|id| JUDGED.contains(id)).collect();
     println!("{name:>4} at {N} copies, {bounds}: {states} naive states, {} reduced, {reduced:?}", world.states.len());
     (naive.violated, reduced)
@@ -877,7 +878,7 @@ fn agree_on_shapes_and_outcomes<const N: usize>(rules: Rules, bounds: Bounds, si
     let outcomes = naive.outcomes(&states);
     let wide = bounds.remembering().with_late_answers().with_late_fences().with_idle_writers();
     for (bounds, shapes) in [(wide, &shapes), (bounds.remembering(), &shapes), (bounds, &forgotten)] {
-        let world = explore(&Closed::<N>::new(rules, bounds), LIMIT);
+        let world = explore(&Closed::<Group<N>>::new(rules, bounds), LIMIT);
         assert!(world.violated.is_empty(), "the adopted rules break {:?}", world.violated);
         let reached: BTreeSet<Shape> =
             world.states.iter().map(|w| shape(w.segments.iter(), w.instances.iter())).collect();

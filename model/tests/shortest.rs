@@ -2,18 +2,18 @@
 #![cfg(feature = "stateright")]
 #![allow(clippy::disallowed_types, reason = "visited sets; nothing here depends on their order")]
 
+use sextant_model::area::Area;
 use sextant_model::bounds::Bounds;
-use sextant_model::closed::Closed;
+use sextant_model::closed::{Closed, Core};
 use sextant_model::mutants::by_id;
 use sextant_model::rules::Rules;
-use sextant_model::world::World;
 use stateright::{Checker, Model};
 use std::collections::HashSet;
 
 /// Length of a shortest trace to a violation, if there is one, and the states seen until then.
-fn search<const N: usize>(model: &Closed<N>) -> (Option<usize>, usize) {
+fn search<A: Area>(model: &Closed<A>) -> (Option<usize>, usize) {
     let mut level = vec![model.initial()];
-    let mut seen: HashSet<World<N>> = level.iter().cloned().collect();
+    let mut seen: HashSet<A::State> = level.iter().cloned().collect();
     for depth in 0.. {
         if level.iter().any(|state| model.violation(state).is_some()) {
             return (Some(depth), seen.len());
@@ -34,7 +34,7 @@ fn search<const N: usize>(model: &Closed<N>) -> (Option<usize>, usize) {
     (None, seen.len())
 }
 
-fn shortest_by_stateright<const N: usize>(model: Closed<N>, id: &'static str) -> Option<usize> {
+fn shortest_by_stateright<A: Area>(model: Closed<A>, id: &'static str) -> Option<usize> {
     let checker = model.checker().threads(1).spawn_bfs().join();
     checker.discovery(id).map(|path| path.into_actions().len())
 }
@@ -55,9 +55,9 @@ const BROKEN: [(&str, &str); 12] = [
     ("M54", "S9"),
 ];
 
-fn mutated(mutant: &str) -> Closed<6> {
+fn mutated(mutant: &str) -> Core {
     let mutant = by_id(mutant).unwrap();
-    Closed::new(mutant.rules, mutant.bounds)
+    Core::new(mutant.rules, mutant.bounds)
 }
 
 #[test]
@@ -87,7 +87,7 @@ fn with_many_properties_stateright_finds_none_shorter() {
 #[test]
 fn both_searches_see_the_same_number_of_states() {
     for bounds in [Bounds::of(1, 1).gossiping(), Bounds::of(1, 1).reading(1), Bounds::of(2, 1)] {
-        let model = || Closed::<6>::new(Rules::adopted(), bounds).only("S1");
+        let model = || Core::new(Rules::adopted(), bounds).only("S1");
         let (violation, states) = search(&model());
         let checker = model().checker().threads(1).spawn_bfs().join();
         println!("{bounds}: {states} states");

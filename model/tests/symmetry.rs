@@ -6,7 +6,8 @@ use common::{at_three, explore};
 use proptest::prelude::*;
 use sextant_model::action::Action;
 use sextant_model::bounds::Bounds;
-use sextant_model::closed::Closed;
+use sextant_model::closed::{Closed, Core};
+use sextant_model::group::Group;
 use sextant_model::mutants::by_id;
 use sextant_model::rules::Rules;
 use sextant_model::world::World;
@@ -15,8 +16,8 @@ use std::collections::BTreeSet;
 const LIMIT: usize = 3_000_000;
 
 fn same_with_and_without_names<const N: usize>(name: &str, rules: Rules, bounds: Bounds) {
-    let reduced = explore(&Closed::<N>::new(rules, bounds), LIMIT);
-    let unreduced = explore(&Closed::<N>::new(rules, bounds.unreduced()), LIMIT);
+    let reduced = explore(&Closed::<Group<N>>::new(rules, bounds), LIMIT);
+    let unreduced = explore(&Closed::<Group<N>>::new(rules, bounds.unreduced()), LIMIT);
     println!("{name} at {N} copies, {bounds}: {} states, {} unreduced", reduced.states.len(), unreduced.states.len());
     assert_eq!(reduced.violated, unreduced.violated, "{name} at {bounds}");
     assert_eq!(reduced.depth, unreduced.depth, "{name} at {bounds}");
@@ -54,19 +55,19 @@ fn mutants_with_and_without_names() {
 // --- random walks ------------------------------------------------------------------------------------------------
 
 /// Rules and bounds of a walk: adopted and not, with every kind of action.
-fn walked() -> [Closed<6>; 4] {
+fn walked() -> [Core; 4] {
     let everything = Bounds::of(2, 3).gossiping().crashing(1).wiping(1).reading(2).with_early_rounds();
     let late = everything.with_late_answers().with_late_fences().with_idle_writers();
     let mutant = |id| by_id(id).unwrap().rules;
     [
-        Closed::new(Rules::adopted(), everything),
-        Closed::new(Rules::adopted(), late.remembering()),
-        Closed::new(mutant("M17"), late),
-        Closed::new(mutant("M5"), everything),
+        Core::new(Rules::adopted(), everything),
+        Core::new(Rules::adopted(), late.remembering()),
+        Core::new(mutant("M17"), late),
+        Core::new(mutant("M5"), everything),
     ]
 }
 
-fn walk(model: &Closed<6>, choices: &[usize]) -> (Vec<Action>, World<6>) {
+fn walk(model: &Core, choices: &[usize]) -> (Vec<Action>, World<6>) {
     let mut state = model.initial();
     let mut trace = Vec::new();
     for choice in choices {

@@ -3,10 +3,11 @@
 use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 
+use sextant::explore::catalogue::{self, Leg, Profile};
 use sextant::gate::{self, Config, Row};
 use sextant::harness::{Config as RunConfig, Nemesis};
 use sextant::verdict::{Exit, Verdict};
-use sextant_model::profiles::{Leg, PROFILES, Profile, Size};
+use sextant_model::area::Size;
 
 use super::model::Shown;
 use super::run::{Teller, fresh_seed};
@@ -68,8 +69,8 @@ pub fn run(args: &Args) -> io::Result<Exit> {
 /// The main job: the core explored, a real run under faults, its history judged, one table.
 pub fn everything(quick: bool) -> io::Result<Exit> {
     let mut board = Board::default();
-    for profile in PROFILES {
-        let legs = if quick { &profile.quick[..1] } else { profile.quick };
+    for profile in catalogue::profiles() {
+        let legs = if quick { &profile.quick[..1] } else { &profile.quick[..] };
         board.explore(profile, Size::Quick, legs.iter().map(|leg| (leg, leg.states)))?;
     }
     let seconds = if quick { 8 } else { 20 };

@@ -10,6 +10,7 @@ mod node;
 mod output;
 mod process;
 mod quorum;
+mod replay;
 mod run;
 mod writer;
 
@@ -44,6 +45,8 @@ enum Command {
     History(history::Args),
     /// Explore the protocol exhaustively
     Model(model::Args),
+    /// Walk a counterexample or scenario again, from its case file
+    Replay(replay::Args),
     /// What a scheme of copies, zones and quorums survives
     Quorum(quorum::Args),
     /// Run a cluster of six storage nodes, a writer and a standby until Ctrl-C
@@ -66,6 +69,7 @@ impl Cli {
         match self.command {
             Some(Command::History(args)) => history::run(&args),
             Some(Command::Model(args)) => model::run(&args),
+            Some(Command::Replay(args)) => replay::run(&args),
             Some(Command::Quorum(args)) => args.run(),
             Some(Command::Cluster(args)) => cluster::run(&args),
             Some(Command::Run(args)) => run::run(&args),

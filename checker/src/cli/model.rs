@@ -8,17 +8,17 @@ use std::time::Duration;
 
 use clap::{Subcommand, ValueEnum};
 use serde::Serialize;
+use serde_json::Value;
+use sextant::explore::catalogue::{self, Leg, Mutant, Profile};
 use sextant::explore::packed::{Begin, Stop, Store};
 use sextant::explore::{self, Counterexample, Death, Engine, Explored, Fate, Plan, Progress};
 use sextant::verdict::{Exit, Verdict};
-use sextant_model::closed::Core;
-use sextant_model::mutants::{self, Mutant};
-use sextant_model::profiles::{self, Leg, Profile, Size};
-use sextant_model::properties;
-use sextant_model::rules::Rules;
+use sextant_model::area::Size;
+use sextant_model::decisions::typed;
 use std::collections::BTreeMap;
 
 use super::output;
+use super::replay::{self, Pictures};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -32,6 +32,10 @@ enum Command {
     List,
     /// Explore a profile to its end or to its first violation
     Check(Check),
+    /// The decisions of the rule books with their values, the adopted one first
+    Decisions,
+    /// Draw the state graph of an exploration of at most some thousands of states
+    Graph(Graph),
     /// Run every mutant against the properties that must catch it
     Mutants(Mutants),
     /// Walk through a profile's states in the browser, with stateright's Explorer
@@ -40,7 +44,7 @@ enum Command {
 
 #[derive(Debug, clap::Args)]
 struct Check {
-    #[arg(value_name = "PROFILE", value_parser = profile)]
+    #[arg(value_name = "PROFILE", value_parser = catalogue::profile)]
     profile: &'static Profile,
     #[arg(long, value_enum, default_value = "quick")]
     size: SizeName,
@@ -63,14 +67,38 @@ struct Check {
     #[arg(long, value_name = "DIR")]
     resume: Option<PathBuf>,
     /// Explore with this known mistake instead, its own bounds first
-    #[arg(long, value_name = "ID", value_parser = mutant)]
+    #[arg(long, value_name = "ID", value_parser = catalogue::mutant)]
     mutant: Option<&'static Mutant>,
+    /// Explore with one decision of the rule book made otherwise, as `write-back=never`; may come several times. `sextant
+    /// model decisions` lists them
+    #[arg(long = "rule", value_name = "DECISION=VALUE")]
+    rules: Vec<String>,
+    /// Write the counterexample as a case file, which `sextant replay` walks again
+    #[arg(long, value_name = "FILE")]
+    save: Option<PathBuf>,
+    #[command(flatten)]
+    pictures: Pictures,
     /// Search threads; all cores if not given
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+struct Graph {
+    #[arg(value_name = "PROFILE", value_parser = catalogue::profile)]
+    profile: &'static Profile,
+    /// Which of its quick explorations; the first if not given
+    #[arg(long, value_name = "NAME")]
+    leg: Option<String>,
+    /// Where to write it, in Graphviz' language; standard output if not given
+    #[arg(long, value_name = "FILE")]
+    dot: Option<PathBuf>,
+    /// The most states that are drawn
+    #[arg(long, default_value_t = 5000, value_name = "STATES")]
+    limit: usize,
 }
 
 #[derive(Debug, clap::Args)]
@@ -82,7 +110,7 @@ struct Mutants {
 
 #[derive(Debug, clap::Args)]
 struct Browse {
-    #[arg(value_name = "PROFILE", value_parser = profile)]
+    #[arg(value_name = "PROFILE", value_parser = catalogue::profile)]
     profile: &'static Profile,
     /// Where to listen on the loopback interface; 0 lets the system pick
     #[arg(long, default_value_t = 0)]
@@ -102,12 +130,6 @@ enum EngineName {
     Dfs,
 }
 
-/// A profile by its name.
-fn profile(name: &str) -> Result<&'static Profile, String> {
-    let known = || profiles::PROFILES.iter().map(|p| p.name).collect::<Vec<_>>().join(", ");
-    profiles::by_name(name).ok_or_else(|| format!("there is no profile {name}; there are: {}", known()))
-}
-
 /// A number of bytes: `8GiB`, `512MiB`.
 fn size(text: &str) -> Result<u64, String> {
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
@@ -120,16 +142,12 @@ fn size(text: &str) -> Result<u64, String> {
     number.checked_mul(1 << shift).filter(|&n| n > 0).ok_or_else(|| format!("{text} is no amount of memory"))
 }
 
-/// A mutant by its id.
-pub fn mutant(id: &str) -> Result<&'static Mutant, String> {
-    let known = || mutants::MUTANTS.iter().map(|m| m.id).collect::<Vec<_>>().join(" ");
-    mutants::by_id(id).ok_or_else(|| format!("there is no mutant {id}; there are: {}", known()))
-}
-
 pub fn run(args: &Args) -> io::Result<Exit> {
     match &args.command {
         Command::List => list(),
         Command::Check(check) => check.run(),
+        Command::Decisions => decisions(),
+        Command::Graph(graph) => graph.run(),
         Command::Mutants(all) => all.run(),
         Command::Explore(browse) => browse.run(),
     }
@@ -139,27 +157,74 @@ pub fn run(args: &Args) -> io::Result<Exit> {
 
 fn list() -> io::Result<Exit> {
     let mut text = String::from("PROFILES\n");
-    for profile in profiles::PROFILES {
-        let _ = writeln!(text, "  {:<8} {}", profile.name, profile.about);
+    for profile in catalogue::profiles() {
+        let _ = writeln!(text, "  {:<10} {}", profile.name, profile.about);
         for size in [Size::Quick, Size::Deep] {
             for leg in profile.legs(size) {
                 let states = if leg.states == 0 { "not pinned".into() } else { format!("{} states", leg.states) };
-                let _ = writeln!(text, "    {:<5} {:<10} {states:>16}  {}", size.name(), leg.name, leg.bounds);
+                let bounds = leg.open(&leg.area.adopted()).map_err(io::Error::other)?.bounds();
+                let _ = writeln!(text, "    {:<5} {:<10} {states:>16}  {bounds}", size.name(), leg.name);
             }
         }
     }
     text.push_str("\nPROPERTIES\n");
-    for property in properties::all::<6>() {
-        let _ =
-            writeln!(text, "  {:<4} {:<21} {}  [{}]", property.id, property.name, property.formula, property.section);
+    for area in catalogue::areas() {
+        for property in catalogue::properties().iter().filter(|property| property.area == area.name()) {
+            let (id, name, formula) = (property.id, property.name, property.formula);
+            let _ = writeln!(text, "  {:<10} {id:<4} {name:<21} {formula}  [{}]", property.area, property.section);
+        }
     }
     text.push_str("\nMUTANTS\n");
-    for mutant in mutants::MUTANTS {
+    for mutant in catalogue::mutants() {
         let breaks = if mutant.equivalent.is_some() { "equivalent".into() } else { mutant.breaks.join(" ") };
         let _ = writeln!(text, "  {:<5} {breaks:<10} {:<60} [{}]", mutant.id, mutant.mistake, mutant.source);
     }
     output::line(&text)?;
     Ok(Exit::Valid)
+}
+
+fn decisions() -> io::Result<Exit> {
+    let mut text = String::new();
+    for area in catalogue::areas() {
+        let _ = writeln!(text, "{}", area.name().to_uppercase());
+        for decision in area.decisions() {
+            let values: Vec<String> = decision.values.iter().map(|value| typed(value)).collect();
+            let _ = writeln!(text, "  {:<22} {}", typed(decision.name), values.join(" | "));
+            let _ = writeln!(text, "  {:<22} {}", "", decision.about.trim());
+        }
+    }
+    output::line(&text)?;
+    Ok(Exit::Valid)
+}
+
+impl Graph {
+    fn run(&self) -> io::Result<Exit> {
+        let legs = self.profile.legs(Size::Quick);
+        let wanted = self.leg.as_deref();
+        let Some(leg) = legs.iter().find(|leg| wanted.is_none_or(|name| leg.name == name)) else {
+            let known: Vec<_> = legs.iter().map(|leg| leg.name).collect();
+            output::error(&format!("{} has no leg of this name; there are: {}", self.profile.name, known.join(", ")));
+            return Ok(Exit::Unreadable);
+        };
+        let model = leg.open(&leg.area.adopted()).map_err(io::Error::other)?;
+        let graph = match model.graph(self.limit) {
+            Ok(graph) => graph,
+            Err(reason) => {
+                output::error(&reason);
+                return Ok(Exit::Unknown);
+            }
+        };
+        match &self.dot {
+            None => output::line(&graph)?,
+            Some(path) => {
+                if let Err(reason) = replay::write(path, &graph) {
+                    output::error(&reason);
+                    return Ok(Exit::Harness);
+                }
+            }
+        }
+        Ok(Exit::Valid)
+    }
 }
 
 // --- check -----------------------------------------------------------------------------------------------------------
@@ -214,13 +279,27 @@ impl Check {
             memory: self.memory,
             checkpoint: None,
         };
-        let rules = self.mutant.map_or(Rules::adopted(), |m| m.rules);
+        let area = self.profile.area;
+        if let Some(other) = self.mutant.filter(|mutant| mutant.area.name() != area.name()) {
+            output::error(&format!("{} is a mutant of {}, not of {}", other.id, other.area.name(), area.name()));
+            return Ok(Exit::Unreadable);
+        }
+        let rules = self.mutant.map_or_else(|| area.adopted(), |m| m.rules.clone());
+        let rules = match catalogue::rules_with(area, rules, &self.rules) {
+            Ok(rules) => rules,
+            Err(reason) => {
+                output::error(&reason);
+                return Ok(Exit::Unreadable);
+            }
+        };
         let mut results = Vec::new();
         for leg in self.legs(size) {
             let plan = Plan { checkpoint: self.checkpoint_of(&leg), ..plan.clone() };
-            let explored = explored(&leg, rules, &plan)?;
+            let explored = explored(&leg, &rules, &plan)?;
             if !self.json {
-                output::line(&leg_line(&leg, &explored))?;
+                // A count is pinned for the adopted rules.
+                let pinned = Some(leg.states).filter(|_| rules == area.adopted());
+                output::line(&leg_line(&leg, pinned, &explored))?;
             }
             let found = explored.counterexample.is_some() || explored.stopped.is_some();
             results.push(explored);
@@ -228,7 +307,22 @@ impl Check {
                 break;
             }
         }
-        let summary = Summary::of(&results);
+        let summary = Summary::of(&results, self.profile);
+        if let (Some(path), Some(found)) = (&self.save, summary.counterexample) {
+            let mut case = found.case.clone();
+            case.about.push(format!("{} {}: {}", found.property, found.name, found.fact));
+            case.about.push(format!("found by {}", self.command()));
+            if let Err(reason) = replay::write(path, &case.to_string()) {
+                output::error(&reason);
+                return Ok(Exit::Harness);
+            }
+        }
+        if let Some(found) = summary.counterexample.filter(|_| self.pictures.are_asked_for())
+            && let Err(reason) = self.draw(found)
+        {
+            output::error(&reason);
+            return Ok(Exit::Harness);
+        }
         if self.json {
             output::line(&self.report(&summary, size, engine)?)?;
         } else {
@@ -245,8 +339,29 @@ impl Check {
 
     /// A mutant's own bounds come first: the profile's may be too small to show it.
     fn legs(&self, size: Size) -> Vec<Leg> {
-        let own = self.mutant.map(|m| Leg { name: m.id, bounds: m.bounds, states: 0, depth: 0 });
-        own.into_iter().chain(self.profile.legs(size).iter().copied()).collect()
+        let own = self.mutant.map(|m| Leg { area: m.area, name: m.id, bounds: m.bounds.clone(), states: 0, depth: 0 });
+        own.into_iter().chain(self.profile.legs(size).iter().cloned()).collect()
+    }
+
+    fn draw(&self, found: &Counterexample) -> Result<(), String> {
+        let walk = catalogue::open(&found.case)?.walk(&found.case.actions);
+        let walk = walk.map_err(|(step, reason)| format!("action {} does not replay: {reason}", step + 1))?;
+        self.pictures.draw(&self.command(), &walk, &found.case)
+    }
+
+    /// What is typed to see the same again.
+    fn command(&self) -> String {
+        let mut command = format!("sextant model check {}", self.profile.name);
+        if matches!(self.size, SizeName::Deep) {
+            command.push_str(" --size deep");
+        }
+        if let Some(mutant) = self.mutant {
+            let _ = write!(command, " --mutant {}", mutant.id);
+        }
+        for rule in &self.rules {
+            let _ = write!(command, " --rule {rule}");
+        }
+        command
     }
 
     fn report(&self, summary: &Summary, size: Size, engine: Engine) -> io::Result<String> {
@@ -276,8 +391,7 @@ impl Check {
         let mut text = String::new();
         if let Some(counterexample) = summary.counterexample {
             text.push_str(&counterexample_text(counterexample));
-            let mutant = self.mutant.map(|m| format!(" --mutant {}", m.id)).unwrap_or_default();
-            let _ = writeln!(text, "repeat: sextant model check {}{mutant}", self.profile.name);
+            let _ = writeln!(text, "repeat: {}", self.command());
         }
         for other in &summary.others {
             text.push_str(&counterexample_text(other));
@@ -296,6 +410,9 @@ impl Check {
                     writeln!(text, "expected pairs of states with one 64-bit fingerprint: {pairs:.1e} (--exact: none)");
             }
             None => {}
+        }
+        if !self.profile.silent.is_empty() && summary.counterexample.is_none() {
+            let _ = writeln!(text, "not the matter of this profile: {}", self.profile.silent.join(", "));
         }
         for name in &summary.vacuous {
             let _ = writeln!(text, "no state makes {name} say anything: it holds vacuously");
@@ -327,9 +444,9 @@ struct Summary<'a> {
 }
 
 impl<'a> Summary<'a> {
-    fn of(results: &'a [Explored]) -> Self {
+    fn of(results: &'a [Explored], profile: &Profile) -> Self {
         let counterexample = results.iter().find_map(|r| r.counterexample.as_ref());
-        let in_all = |name: &&str| results.iter().all(|r| r.vacuous.contains(name));
+        let in_all = |name: &&str| profile.speaks_of(name) && results.iter().all(|r| r.vacuous.contains(name));
         let vacuous: Vec<_> =
             results.first().map(|r| r.vacuous.iter().copied().filter(in_all).collect()).unwrap_or_default();
         let stopped = results.iter().find_map(|r| r.stopped.as_deref());
@@ -363,10 +480,10 @@ fn all_cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-fn explored(leg: &Leg, rules: Rules, plan: &Plan) -> io::Result<Explored> {
-    let model = Core::new(rules, leg.bounds);
+fn explored(leg: &Leg, rules: &Value, plan: &Plan) -> io::Result<Explored> {
+    let model = leg.open(rules).map_err(io::Error::other)?;
     let mut shown = Shown::new(leg.name);
-    explore::explore(&model, plan, &mut |progress| shown.show(progress)).map_err(io::Error::other)
+    model.explore(plan, &mut |progress| shown.show(progress)).map_err(io::Error::other)
 }
 
 /// The progress of a search on a terminal: one line, refreshed twice a second, gone when the search is over.
@@ -423,21 +540,20 @@ impl Drop for Shown {
     }
 }
 
-fn leg_line(leg: &Leg, explored: &Explored) -> String {
+fn leg_line(leg: &Leg, pinned: Option<usize>, explored: &Explored) -> String {
     let verdict = match (&explored.counterexample, &explored.stopped) {
         (Some(_), _) => "violated",
         (None, Some(_)) => "stopped",
         (None, None) => "holds",
     };
-    let changed = if verdict == "holds" && leg.states != 0 && leg.states != explored.unique_states {
-        format!("  (pinned at {}: the count changed)", leg.states)
-    } else {
-        String::new()
+    let changed = match pinned.filter(|&states| states != 0 && states != explored.unique_states) {
+        Some(states) if verdict == "holds" => format!("  (pinned at {states}: the count changed)"),
+        _ => String::new(),
     };
     format!(
         "{:<11} {:<62} {verdict:<8} {:>10} states  depth {:>2} {:>7.1} s{changed}",
         leg.name,
-        leg.bounds.to_string(),
+        explored.bounds,
         explored.unique_states,
         explored.depth,
         explored.elapsed.as_secs_f64()
@@ -479,8 +595,8 @@ struct MutantReports<'a> {
 impl Mutants {
     fn run(&self) -> io::Result<Exit> {
         let mut fates = Vec::new();
-        for mutant in mutants::MUTANTS {
-            let fate = explore::judge_mutant(mutant, all_cores()).map_err(io::Error::other)?;
+        for mutant in catalogue::mutants() {
+            let fate = mutant.judge(all_cores()).map_err(io::Error::other)?;
             if !self.json {
                 output::line(&fate_line(mutant, &fate))?;
             }
@@ -497,7 +613,7 @@ impl Mutants {
 
 fn mutant_report<'a>(mutant: &'a Mutant, fate: &'a Fate) -> MutantReport<'a> {
     let lengths = match &fate.death {
-        Death::Caught(all) => all.iter().map(|(id, c)| (*id, c.trace.len())).collect(),
+        Death::Caught(all) => all.iter().map(|(id, c)| (*id, c.length())).collect(),
         Death::Equivalent(_) | Death::Survived { .. } => BTreeMap::new(),
     };
     MutantReport {
@@ -506,8 +622,8 @@ fn mutant_report<'a>(mutant: &'a Mutant, fate: &'a Fate) -> MutantReport<'a> {
         caught: matches!(fate.death, Death::Caught(_)),
         property: fate.death.first().map(|c| c.property),
         properties: lengths,
-        trace_length: fate.death.first().map(|c| c.trace.len()),
-        profile: "core",
+        trace_length: fate.death.first().map(|c| c.length()),
+        profile: mutant.area.name(),
         seconds: fate.elapsed.as_secs_f64(),
     }
 }
@@ -516,7 +632,7 @@ fn mutant_report<'a>(mutant: &'a Mutant, fate: &'a Fate) -> MutantReport<'a> {
 pub fn fate_line(mutant: &Mutant, fate: &Fate) -> String {
     let verdict = match &fate.death {
         Death::Caught(all) => {
-            let each: Vec<_> = all.iter().map(|(id, c)| format!("{id} in {}", c.trace.len())).collect();
+            let each: Vec<_> = all.iter().map(|(id, c)| format!("{id} in {}", c.length())).collect();
             format!("caught: {}", each.join(", "))
         }
         Death::Equivalent(explored) => format!("equivalent: {} states explored whole", explored.unique_states),
@@ -538,12 +654,13 @@ impl Browse {
                 return Ok(Exit::Unreadable);
             }
         };
+        let model = leg.open(&leg.area.adopted()).map_err(io::Error::other)?;
         output::line(&format!(
             "exploring {} ({}) at http://{address} until interrupted",
-            self.profile.name, leg.bounds
+            self.profile.name,
+            model.bounds()
         ))?;
-        let model = Core::new(Rules::adopted(), leg.bounds);
-        let _checker = stateright::Model::checker(model).serve(address);
+        model.serve(address);
         Ok(Exit::Valid)
     }
 }

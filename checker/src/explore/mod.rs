@@ -4,7 +4,10 @@
 //! first violation unless told to. So a violation found by one of its full runs is looked for again by the packed engine,
 //! whose traces are shortest. What is shown is told in the names of the first state and replayed on the unreduced world.
 
+pub mod case;
+pub mod catalogue;
 mod closed;
+pub mod diagram;
 mod mutants;
 pub mod packed;
 
@@ -12,13 +15,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use sextant_model::action::Action;
-use sextant_model::closed::{Closed, Core};
+use sextant_model::area::Area;
+use sextant_model::closed::{Closed, NotReplayable};
 use stateright::{Checker, HasDiscoveries, Model};
 
 use packed::{Begin, Broken, Checkpoint, End, Options, Stop, Store};
 
-pub use closed::LABELS;
+use case::Case;
+
 pub use mutants::{Death, Fate, judge as judge_mutant};
 pub use packed::Failure;
 
@@ -79,6 +83,8 @@ pub struct Progress {
 /// What a search found.
 #[derive(Clone, Debug)]
 pub struct Explored {
+    /// How much was explored, in words.
+    pub bounds: String,
     /// States that are not the same.
     pub unique_states: usize,
     /// Transitions taken, the first state included.
@@ -110,10 +116,18 @@ pub struct Counterexample {
     pub section: &'static str,
     /// What is wrong in the last state.
     pub fact: String,
-    /// In the names of the first state; replays on the unreduced world.
-    pub trace: Vec<Action>,
+    /// The way there in the names of the first state; replays on the unreduced world.
+    pub case: Case,
     /// One numbered line an action, with what it changed.
     pub lines: Vec<String>,
+}
+
+impl Counterexample {
+    /// How many actions lead to the violation.
+    #[must_use]
+    pub fn length(&self) -> usize {
+        self.case.actions.len()
+    }
 }
 
 /// Explores `model` as planned.
@@ -121,7 +135,11 @@ pub struct Counterexample {
 /// # Errors
 /// If the model panics under one of stateright's engines, a counterexample does not replay on the unreduced world, or the
 /// packed engine fails.
-pub fn explore(model: &Core, plan: &Plan, progress: &mut dyn FnMut(Progress)) -> Result<Explored, Failure> {
+pub fn explore<A: Area>(
+    model: &Closed<A>,
+    plan: &Plan,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Explored, Failure> {
     match plan.engine {
         Engine::Packed => explore_packed(model, plan, progress),
         Engine::Bfs | Engine::Dfs => explore_stateright(model, plan, progress),
@@ -132,17 +150,21 @@ pub fn explore(model: &Core, plan: &Plan, progress: &mut dyn FnMut(Progress)) ->
 ///
 /// # Errors
 /// As [`explore`].
-pub fn shortest(model: &Core, property: &str, threads: usize) -> Result<Option<Counterexample>, Failure> {
+pub fn shortest<A: Area>(model: &Closed<A>, property: &str, threads: usize) -> Result<Option<Counterexample>, Failure> {
     let plan = Plan::new(Engine::Packed, threads);
     Ok(explore_packed(&model.clone().only(property), &plan, &mut |_| {})?.counterexample)
 }
 
-fn explore_packed(model: &Core, plan: &Plan, progress: &mut dyn FnMut(Progress)) -> Result<Explored, Failure> {
+fn explore_packed<A: Area>(
+    model: &Closed<A>,
+    plan: &Plan,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Explored, Failure> {
     let options = Options {
         threads: plan.threads,
         store: plan.store,
         stop: plan.stop,
-        labels: Some(LABELS),
+        labels: Some(packed::Labels { names: A::KINDS, of: A::kind }),
         // A search for one property looks for its counterexample: that need not be searched twice.
         kept_bytes: if model.asks_for_witnesses() { 32 << 20 } else { 512 << 20 },
         memory: plan.memory,
@@ -164,16 +186,17 @@ fn explore_packed(model: &Core, plan: &Plan, progress: &mut dyn FnMut(Progress))
     })?;
     let mut counterexamples = Vec::new();
     for violation in outcome.violations {
-        let reduced: Vec<Action> = violation.trace.steps.iter().map(|(action, _)| *action).collect();
+        let reduced: Vec<A::Action> = violation.trace.steps.iter().map(|(action, _)| *action).collect();
         counterexamples.push(match violation.broken {
             Broken::Always(property) => explain(&model.clone().only(property), &reduced)?,
             Broken::Panic(message) => explain_panic(model, &reduced, message)?,
             Broken::Deadlock => return Err(Failure("a state without successor was reported, unasked".into())),
         });
     }
-    counterexamples.sort_by_key(|c| c.trace.len());
+    counterexamples.sort_by_key(Counterexample::length);
     let mut counterexamples = counterexamples.into_iter();
     Ok(Explored {
+        bounds: model.bounds().to_string(),
         unique_states: outcome.unique_states as usize,
         generated_states: outcome.generated_states as usize,
         depth: outcome.depth,
@@ -191,17 +214,22 @@ fn explore_packed(model: &Core, plan: &Plan, progress: &mut dyn FnMut(Progress))
 }
 
 /// What is explored, for a checkpoint: another rule book, other bounds or another version make other states.
-fn identity(model: &Core) -> String {
+fn identity<A: Area>(model: &Closed<A>) -> String {
     let judged: Vec<_> = model.judged().iter().map(|p| p.id).collect();
-    format!("{} {:?} {:?} {}", env!("CARGO_PKG_VERSION"), model.rules(), model.bounds(), judged.join(" "))
+    format!("{} {} {:?} {:?} {}", env!("CARGO_PKG_VERSION"), A::NAME, model.rules(), model.bounds(), judged.join(" "))
 }
 
-fn explore_stateright(model: &Core, plan: &Plan, progress: &mut dyn FnMut(Progress)) -> Result<Explored, Failure> {
+fn explore_stateright<A: Area>(
+    model: &Closed<A>,
+    plan: &Plan,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Explored, Failure> {
     let began = Instant::now();
     let full = search(model.clone(), plan.engine, plan.threads, began, progress)?;
     let violated = full.violated.iter().min_by_key(|(_, trace)| trace.len()).map(|(id, _)| *id);
     let counterexample = violated.map(|id| shortest(model, id, plan.threads)).transpose()?.flatten();
     Ok(Explored {
+        bounds: model.bounds().to_string(),
         unique_states: full.unique_states,
         generated_states: full.generated_states,
         depth: full.depth,
@@ -215,21 +243,21 @@ fn explore_stateright(model: &Core, plan: &Plan, progress: &mut dyn FnMut(Progre
     })
 }
 
-struct Raw {
+struct Raw<A: Area> {
     unique_states: usize,
     generated_states: usize,
     depth: usize,
-    violated: Vec<(&'static str, Vec<Action>)>,
+    violated: Vec<(&'static str, Vec<A::Action>)>,
     vacuous: Vec<&'static str>,
 }
 
-fn search(
-    model: Core,
+fn search<A: Area>(
+    model: Closed<A>,
     engine: Engine,
     threads: usize,
     began: Instant,
     progress: &mut dyn FnMut(Progress),
-) -> Result<Raw, Failure> {
+) -> Result<Raw<A>, Failure> {
     let builder = model.checker().threads(threads).finish_when(HasDiscoveries::AnyFailures);
     let searched = catch_unwind(AssertUnwindSafe(|| match engine {
         Engine::Bfs => finish(builder.spawn_bfs(), began, progress),
@@ -239,7 +267,7 @@ fn search(
     searched.map_err(|_| Failure("the model panicked while it was explored; its message is above".into()))
 }
 
-fn finish(mut checker: impl Checker<Core>, began: Instant, progress: &mut dyn FnMut(Progress)) -> Raw {
+fn finish<A: Area>(mut checker: impl Checker<Closed<A>>, began: Instant, progress: &mut dyn FnMut(Progress)) -> Raw<A> {
     let handles = checker.handles();
     while handles.iter().any(|handle| !handle.is_finished()) {
         progress(Progress {
@@ -271,20 +299,21 @@ fn finish(mut checker: impl Checker<Core>, began: Instant, progress: &mut dyn Fn
 }
 
 /// The way to a state in which the model panics, which no property describes.
-fn explain_panic<const N: usize>(
-    model: &Closed<N>,
-    reduced: &[Action],
+fn explain_panic<A: Area>(
+    model: &Closed<A>,
+    reduced: &[A::Action],
     message: String,
 ) -> Result<Counterexample, Failure> {
-    let failed = |e: sextant_model::closed::NotReplayable| Failure(format!("the way to a panic does not replay: {e}"));
+    let failed = |e: NotReplayable| Failure(format!("the way to a panic does not replay: {e}"));
     let trace = model.concrete(reduced).map_err(failed)?;
     let lines = model.tell(&trace).map_err(failed)?;
     let (name, formula) = ("Panic", "no step panics");
-    Ok(Counterexample { property: "panic", name, formula, section: "model", fact: message, trace, lines })
+    let case = Case::of(model, "panic", &trace);
+    Ok(Counterexample { property: "panic", name, formula, section: "model", fact: message, case, lines })
 }
 
 /// Tells a trace of the reduced model in real names and checks that it ends where it should.
-fn explain<const N: usize>(model: &Closed<N>, reduced: &[Action]) -> Result<Counterexample, Failure> {
+fn explain<A: Area>(model: &Closed<A>, reduced: &[A::Action]) -> Result<Counterexample, Failure> {
     let failed = |reason: String| Failure(format!("a counterexample does not replay on the unreduced world: {reason}"));
     let trace = model.concrete(reduced).map_err(|e| failed(e.to_string()))?;
     let states = model.walk(&trace).map_err(|e| failed(e.to_string()))?;
@@ -293,7 +322,8 @@ fn explain<const N: usize>(model: &Closed<N>, reduced: &[Action]) -> Result<Coun
         model.unreduced().violation(last).ok_or_else(|| failed("its last state violates nothing there".into()))?;
     let lines = model.tell(&trace).map_err(|e| failed(e.to_string()))?;
     let (id, name, formula, section) = (property.id, property.name, property.formula, property.section);
-    Ok(Counterexample { property: id, name, formula, section, fact, trace, lines })
+    let case = Case::of(model, id, &trace);
+    Ok(Counterexample { property: id, name, formula, section, fact, case, lines })
 }
 
 /// The most memory that this process has had in use, in bytes; 0 where the system does not tell.

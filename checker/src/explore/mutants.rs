@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use sextant_model::closed::Core;
-use sextant_model::mutants::Mutant;
+use sextant_model::area::{Area, Mutant};
+use sextant_model::closed::Closed;
 
 use super::{Counterexample, Engine, Explored, Failure, Plan, explore, shortest};
 
@@ -30,9 +30,9 @@ pub enum Death {
 ///
 /// # Errors
 /// If the explorer fails.
-pub fn judge(mutant: &Mutant, threads: usize) -> Result<Fate, Failure> {
+pub fn judge<A: Area>(mutant: &Mutant<A>, threads: usize) -> Result<Fate, Failure> {
     let began = Instant::now();
-    let model = Core::new(mutant.rules, mutant.bounds);
+    let model = Closed::<A>::new(mutant.rules, mutant.bounds);
     let death = match mutant.equivalent {
         Some(_) => whole(&model, threads)?,
         None => named(&model, mutant, threads)?,
@@ -40,7 +40,7 @@ pub fn judge(mutant: &Mutant, threads: usize) -> Result<Fate, Failure> {
     Ok(Fate { death, elapsed: began.elapsed() })
 }
 
-fn whole(model: &Core, threads: usize) -> Result<Death, Failure> {
+fn whole<A: Area>(model: &Closed<A>, threads: usize) -> Result<Death, Failure> {
     let explored = explore(model, &Plan::new(Engine::Packed, threads), &mut |_| {})?;
     Ok(match &explored.counterexample {
         None => Death::Equivalent(Box::new(explored)),
@@ -48,7 +48,7 @@ fn whole(model: &Core, threads: usize) -> Result<Death, Failure> {
     })
 }
 
-fn named(model: &Core, mutant: &Mutant, threads: usize) -> Result<Death, Failure> {
+fn named<A: Area>(model: &Closed<A>, mutant: &Mutant<A>, threads: usize) -> Result<Death, Failure> {
     let mut caught = BTreeMap::new();
     for property in mutant.breaks {
         match shortest(model, property, threads)? {
@@ -64,7 +64,7 @@ impl Death {
     #[must_use]
     pub fn first(&self) -> Option<&Counterexample> {
         match self {
-            Death::Caught(all) => all.values().min_by_key(|c| c.trace.len()),
+            Death::Caught(all) => all.values().min_by_key(|c| c.length()),
             Death::Equivalent(_) | Death::Survived { .. } => None,
         }
     }

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
-use sextant_model::mutants::{self, MUTANTS, Mutant};
-use sextant_model::profiles::{self, Profile, Size};
+use sextant_model::area::Size;
 
+use crate::explore::catalogue::{self, Mutant, Profile};
 use crate::harness::Nemesis;
 use crate::verdict::Verdict;
 
@@ -125,14 +125,14 @@ impl Config {
         let config = Config {
             profiles: file.profile.into_iter().map(profiled).collect::<Result<_, _>>()?,
             slow_mutants: match &file.mutants {
-                Some(entry) => entry.slow.iter().map(|id| mutant(id)).collect::<Result<_, _>>()?,
+                Some(entry) => entry.slow.iter().map(|id| catalogue::mutant(id)).collect::<Result<_, _>>()?,
                 None => Vec::new(),
             },
             mutants: match file.mutants {
                 Some(MutantsEntry { ids: Some(ids), .. }) => {
-                    ids.iter().map(|id| mutant(id)).collect::<Result<_, _>>()?
+                    ids.iter().map(|id| catalogue::mutant(id)).collect::<Result<_, _>>()?
                 }
-                Some(MutantsEntry { ids: None, .. }) => MUTANTS.iter().collect(),
+                Some(MutantsEntry { ids: None, .. }) => catalogue::mutants().iter().collect(),
                 None => Vec::new(),
             },
             histories: file
@@ -148,7 +148,7 @@ impl Config {
 }
 
 fn profiled(entry: ProfileEntry) -> Result<Profiled, String> {
-    let profile = profiles::by_name(&entry.name).ok_or_else(|| format!("there is no profile {}", entry.name))?;
+    let profile = catalogue::profile(&entry.name)?;
     let size = match entry.size.as_str() {
         "quick" => Size::Quick,
         "deep" => Size::Deep,
@@ -163,10 +163,6 @@ fn profiled(entry: ProfileEntry) -> Result<Profiled, String> {
         return Err(format!("profile {} has no leg {strange}", entry.name));
     }
     Ok(Profiled { profile, size, states: entry.states, slow: entry.slow })
-}
-
-fn mutant(id: &str) -> Result<&'static Mutant, String> {
-    mutants::by_id(id).ok_or_else(|| format!("there is no mutant {id}"))
 }
 
 fn run(entry: RunEntry) -> Result<Run, String> {
@@ -203,7 +199,7 @@ mod tests {
     fn the_gate_of_this_repository_is_readable_and_pins_what_the_profiles_pin() {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../sextant.toml");
         let config = Config::read(&path).unwrap();
-        assert_eq!(config.mutants.len(), MUTANTS.len());
+        assert_eq!(config.mutants.len(), catalogue::mutants().len());
         for profiled in &config.profiles {
             for leg in profiled.profile.legs(profiled.size) {
                 assert_eq!(profiled.states[leg.name], leg.states, "{}", leg.name);

@@ -7,11 +7,9 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use sextant_histories::History;
-use sextant_model::closed::Core;
-use sextant_model::mutants::Mutant;
-use sextant_model::profiles::{Leg, Profile, Size};
-use sextant_model::rules::Rules;
+use sextant_model::area::Size;
 
+use crate::explore::catalogue::{Leg, Mutant, Profile};
 use crate::explore::{self, Death, Engine, Plan};
 use crate::harness::{self, Config as RunConfig, HarnessError, Progress};
 use crate::linearizability::{CasRegister, Finding, Limits, check, verify};
@@ -65,18 +63,18 @@ pub fn explore_leg(
 ) -> (Row, Vec<&'static str>) {
     let mut vacuous = Vec::new();
     let row = row("model", format!("{} {} {}", profile.name, size.name(), leg.name), || {
-        let model = Core::new(Rules::adopted(), leg.bounds);
+        let model = leg.open(&leg.area.adopted())?;
         let plan = Plan::new(Engine::Packed, all_cores());
-        let explored = explore::explore(&model, &plan, progress).map_err(|f| f.to_string())?;
+        let explored = model.explore(&plan, progress).map_err(|f| f.to_string())?;
         let found = explored.unique_states;
         vacuous = explored.vacuous;
         Ok(match explored.counterexample {
-            Some(c) => (Exit::Invalid, format!("{} violated in {} actions: {}", c.property, c.trace.len(), c.fact)),
+            Some(c) => (Exit::Invalid, format!("{} violated in {} actions: {}", c.property, c.length(), c.fact)),
             None if explored.stopped.is_some() => (Exit::Unknown, explored.stopped.unwrap_or_default()),
             None if found != states => {
                 (Exit::Invalid, format!("{found} states, pinned at {states}: the count changed"))
             }
-            None => (Exit::Valid, format!("{found} states, {}", leg.bounds)),
+            None => (Exit::Valid, format!("{found} states, {}", model.bounds())),
         })
     });
     (row, vacuous)
@@ -87,7 +85,8 @@ pub fn explore_leg(
 #[must_use]
 pub fn judge_vacuity(profile: &Profile, size: Size, by_leg: &[Vec<&'static str>]) -> Option<Row> {
     let (first, others) = by_leg.split_first()?;
-    let silent: Vec<&str> = first.iter().copied().filter(|name| others.iter().all(|leg| leg.contains(name))).collect();
+    let silent = first.iter().copied().filter(|name| others.iter().all(|leg| leg.contains(name)));
+    let silent: Vec<&str> = silent.filter(|name| profile.speaks_of(name)).collect();
     let detail = format!("no state makes these say anything: {}", silent.join(", "));
     let row = row("model", format!("{} {}", profile.name, size.name()), || Ok((Exit::Unknown, detail)));
     (!silent.is_empty()).then_some(row)
@@ -97,10 +96,10 @@ pub fn judge_vacuity(profile: &Profile, size: Size, by_leg: &[Vec<&'static str>]
 #[must_use]
 pub fn judge_mutant(mutant: &Mutant) -> Row {
     row("mutant", mutant.id.to_owned(), || {
-        let fate = explore::judge_mutant(mutant, all_cores()).map_err(|f| f.to_string())?;
+        let fate = mutant.judge(all_cores()).map_err(|f| f.to_string())?;
         Ok(match &fate.death {
             Death::Caught(all) => {
-                let each: Vec<_> = all.iter().map(|(id, c)| format!("{id} in {}", c.trace.len())).collect();
+                let each: Vec<_> = all.iter().map(|(id, c)| format!("{id} in {}", c.length())).collect();
                 (Exit::Valid, format!("{}: caught by {}", mutant.mistake, each.join(", ")))
             }
             Death::Equivalent(e) => {
@@ -208,11 +207,11 @@ fn all_cores() -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use sextant_model::profiles::PROFILES;
+    use crate::explore::catalogue::profiles;
 
     #[test]
     fn a_property_that_no_leg_speaks_of_is_unknown() {
-        let judge = |by_leg: &[Vec<&'static str>]| judge_vacuity(&PROFILES[0], Size::Quick, by_leg);
+        let judge = |by_leg: &[Vec<&'static str>]| judge_vacuity(&profiles()[0], Size::Quick, by_leg);
         assert!(judge(&[vec!["SingleWriter"], vec!["LinearizableRead"]]).is_none());
         assert!(judge(&[vec![]]).is_none());
         let row = judge(&[vec!["SingleWriter", "LinearizableRead"], vec!["LinearizableRead"]]).unwrap();

@@ -5,12 +5,14 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::rules::Exchanged;
+use crate::fields::Few;
+use crate::packed_struct;
 use crate::quorum::{Quorum, letters};
 use crate::types::{SegmentId, SegmentSet};
 
 /// One set of members with its thresholds. With full and tail segments (S18 §4.2) a write also succeeds on all full ones,
 /// and a read needs one of them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Members {
     pub all: SegmentSet,
     pub write: u8,
@@ -55,6 +57,12 @@ impl Members {
 /// How many segments there can be: six, and two that join.
 pub const SEGMENTS: usize = 8;
 
+/// The most sets of members at once: four, while a second member is exchanged.
+pub const SETS: usize = 4;
+
+packed_struct!(Members { all as 8, write as 3, read as 3, full as 8, since as 3 });
+packed_struct!(Configuration { number as 3, sets, follows as 3, installed, joining as 8 });
+
 /// For each segment the number of the configuration in which it was last hydrated; 0 if it never was.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Hydrated(pub [u8; SEGMENTS]);
@@ -74,12 +82,12 @@ impl Hydrated {
 }
 
 /// Members, in one set or, while a change is under way, in two or four at once.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Configuration {
     /// Membership epoch. Printed `m2`.
     pub number: u8,
     /// Old sets first.
-    pub sets: Vec<Members>,
+    pub sets: Few<Members, SETS>,
     /// Place of the configuration that this one follows, in the metadata service's history; its own for the first.
     pub follows: u8,
     /// Whether enough segments have it that it may be gone by.
@@ -92,12 +100,18 @@ impl Configuration {
     /// Of a new volume: installed everywhere.
     #[must_use]
     pub fn first(members: Members) -> Configuration {
-        Configuration { number: 1, sets: vec![members], follows: 0, installed: true, joining: SegmentSet::EMPTY }
+        Configuration {
+            number: 1,
+            sets: Few::from_iter([members]),
+            follows: 0,
+            installed: true,
+            joining: SegmentSet::EMPTY,
+        }
     }
 
     /// The next configuration, with these sets; `follows` is set when it is recorded.
     #[must_use]
-    pub(crate) fn followed_by(&self, sets: Vec<Members>, joining: SegmentSet) -> Configuration {
+    pub(crate) fn followed_by(&self, sets: Few<Members, SETS>, joining: SegmentSet) -> Configuration {
         Configuration { number: self.number + 1, sets, follows: 0, installed: false, joining }
     }
 
@@ -106,7 +120,7 @@ impl Configuration {
     pub fn settled(&self, keep: Members) -> Configuration {
         Configuration {
             number: self.number + 1,
-            sets: vec![keep],
+            sets: Few::from_iter([keep]),
             follows: 0,
             installed: false,
             joining: SegmentSet::EMPTY,

@@ -16,143 +16,140 @@ pub mod configuration;
 mod mutants;
 pub mod properties;
 pub mod rules;
+mod telling;
 pub mod world;
 
 pub use mutants::{MUTANTS, Mutant, PROFILES, Profile, by_id};
 
-use properties::Property;
+use crate::area::{self, Area, Catalogued, Context, Lane, Mark, Property, Status};
+use crate::fields::Field;
+use crate::pack::{Get, Put};
 use rules::MembershipRules;
 use world::{Action, Bounds, World};
 
-/// One exploration of membership: rules, bounds, properties.
-#[derive(Clone, Debug)]
-pub struct Group {
-    rules: MembershipRules,
-    bounds: Bounds,
-    properties: Vec<Property>,
-    vacuity: crate::bounds::Switch,
+/// The area of one group whose members change.
+#[derive(Clone, Copy, Debug)]
+pub struct Membership;
+
+impl Area for Membership {
+    type Rules = MembershipRules;
+    type Bounds = Bounds;
+    type State = World;
+    type Action = Action;
+    type Layout = ();
+
+    const NAME: &'static str = "membership";
+    const KINDS: &'static [&'static str] = &[
+        "begin",
+        "shrink",
+        "settle",
+        "install",
+        "hydrate",
+        "write",
+        "acknowledge",
+        "refresh",
+        "recover",
+        "fence",
+        "decide",
+        "truncate",
+        "discard",
+        "drop",
+        "lose",
+    ];
+    const PROPERTIES: &'static [Property<Self>] = &properties::ALL;
+
+    fn initial(c: Context<Self>) -> World {
+        World::created(c.bounds)
+    }
+
+    fn candidates(c: Context<Self>, state: &World, take: impl FnMut(Action)) {
+        state.candidates(c.bounds, take);
+    }
+
+    fn after(c: Context<Self>, state: &World, action: Action) -> Option<World> {
+        state.after(c.rules, c.bounds, action)
+    }
+
+    fn kind(action: &Action) -> usize {
+        match action {
+            Action::Begin { .. } => 0,
+            Action::Shrink => 1,
+            Action::Settle { .. } => 2,
+            Action::Install { .. } => 3,
+            Action::Hydrate { .. } => 4,
+            Action::Write { .. } => 5,
+            Action::Acknowledge { .. } => 6,
+            Action::Refresh { .. } => 7,
+            Action::Recover => 8,
+            Action::FenceRead { .. } => 9,
+            Action::Decide => 10,
+            Action::Truncate { .. } => 11,
+            Action::Discard { .. } => 12,
+            Action::Drop { .. } => 13,
+            Action::Lose { .. } => 14,
+        }
+    }
+
+    fn is_reduced(bounds: &Bounds) -> bool {
+        bounds.symmetry.is_on()
+    }
+
+    fn unreduced(bounds: Bounds) -> Bounds {
+        bounds.unreduced()
+    }
+
+    fn classes(c: Context<Self>) -> Vec<Vec<usize>> {
+        c.bounds.classes()
+    }
+
+    fn permuted(_: Context<Self>, state: &World, sources: &[usize]) -> World {
+        state.permuted(&std::array::from_fn(|to| sources[to]))
+    }
+
+    fn canonical(c: Context<Self>, state: World) -> World {
+        state.canonical(c.bounds)
+    }
+
+    fn sources(c: Context<Self>, state: &World) -> Vec<usize> {
+        state.sources(c.bounds).to_vec()
+    }
+
+    fn renamed(action: Action, names: &[usize]) -> Action {
+        action.renamed(names)
+    }
+
+    fn layout(_: Context<Self>) {}
+
+    fn pack(_: Context<Self>, (): &(), state: &World, out: &mut impl Put) {
+        state.put(out);
+    }
+
+    fn unpack(_: Context<Self>, (): &(), from: &mut impl Get) -> World {
+        World::get(from)
+    }
+
+    fn describe(c: Context<Self>, action: Action) -> String {
+        telling::describe(c.bounds, action)
+    }
+
+    fn changes(_: Context<Self>, before: &World, after: &World) -> Vec<String> {
+        telling::changes(before, after)
+    }
+
+    fn lanes(c: Context<Self>) -> Vec<Lane> {
+        telling::lanes(c.bounds)
+    }
+
+    fn mark(_: Context<Self>, action: Action, _: &World, _: &World) -> Mark {
+        telling::mark(action)
+    }
+
+    fn status(_: Context<Self>, state: &World, lane: usize) -> Option<Status> {
+        telling::status(state, lane)
+    }
 }
 
-impl Group {
-    /// With all properties, and a *sometimes* beside each.
-    #[must_use]
-    pub fn new(rules: MembershipRules, bounds: Bounds) -> Group {
-        Group { rules, bounds, properties: properties::ALL.to_vec(), vacuity: crate::bounds::Switch::On }
-    }
-
-    /// Only the property `id`, and no *sometimes*: what a shortest counterexample needs.
-    #[must_use]
-    pub fn only(mut self, id: &str) -> Group {
-        self.properties.retain(|property| property.id == id);
-        assert!(self.properties.len() == 1, "there is no property {id}");
-        self.vacuity = crate::bounds::Switch::Off;
-        self
-    }
-
-    #[must_use]
-    pub fn rules(&self) -> &MembershipRules {
-        &self.rules
-    }
-
-    #[must_use]
-    pub fn bounds(&self) -> &Bounds {
-        &self.bounds
-    }
-
-    #[must_use]
-    pub fn judged(&self) -> &[Property] {
-        &self.properties
-    }
-
-    #[must_use]
-    pub fn initial(&self) -> World {
-        World::created(&self.bounds).canonical(&self.bounds)
-    }
-
-    /// The canonical state after `action`; none if it changes nothing.
-    #[must_use]
-    pub fn next(&self, world: &World, action: Action) -> Option<World> {
-        world.after(&self.rules, &self.bounds, action).map(|next| next.canonical(&self.bounds))
-    }
-
-    /// The first property that `world` violates, and the fact.
-    #[must_use]
-    pub fn violation(&self, world: &World) -> Option<(&Property, String)> {
-        self.properties.iter().find_map(|property| Some((property, (property.check)(self, world).err()?)))
-    }
-
-    /// A trace of canonical states in the names of the first state: at each step an action whose successor is the same
-    /// state but for names. None if there is none, which would be a fault of the reduction.
-    #[must_use]
-    pub fn concrete(&self, reduced: &[Action]) -> Option<Vec<(Action, World)>> {
-        let (mut canonical, mut real) = (self.initial(), World::created(&self.bounds));
-        let mut told = Vec::with_capacity(reduced.len());
-        for action in reduced {
-            canonical = self.next(&canonical, *action)?;
-            let mut found = None;
-            real.candidates(&self.bounds, |candidate| {
-                if found.is_none()
-                    && std::mem::discriminant(&candidate) == std::mem::discriminant(action)
-                    && let Some(next) = real.after(&self.rules, &self.bounds, candidate)
-                    && next.clone().canonical(&self.bounds) == canonical
-                {
-                    found = Some((candidate, next));
-                }
-            });
-            let step = found?;
-            real = step.1.clone();
-            told.push(step);
-        }
-        Some(told)
-    }
-}
-
-#[cfg(feature = "stateright")]
-mod checked {
-    use super::{Action, Group, World, properties};
-    use stateright::{Expectation, Model, Property};
-
-    impl Model for Group {
-        type State = World;
-        type Action = Action;
-
-        fn init_states(&self) -> Vec<World> {
-            vec![self.initial()]
-        }
-
-        fn actions(&self, world: &World, actions: &mut Vec<Action>) {
-            world.candidates(&self.bounds, |action| actions.push(action));
-        }
-
-        fn next_state(&self, world: &World, action: Action) -> Option<World> {
-            self.next(world, action)
-        }
-
-        fn properties(&self) -> Vec<Property<Self>> {
-            let place = |id: &str| properties::ALL.iter().position(|property| property.id == id);
-            let mut checked = Vec::new();
-            for property in &self.properties {
-                let (always, sometimes) = WRAPPED[place(property.id).unwrap_or_default()];
-                checked.push(Property { expectation: Expectation::Always, name: property.id, condition: always });
-                if self.vacuity.is_on() {
-                    checked.push(Property::sometimes(property.name, sometimes));
-                }
-            }
-            checked
-        }
-    }
-
-    type Condition = fn(&Group, &World) -> bool;
-
-    macro_rules! wrappers {
-        ($($place:literal)*) => {
-            [$((
-                |group: &Group, world: &World| (const { properties::ALL[$place] }.check)(group, world).is_ok(),
-                |group: &Group, world: &World| (const { properties::ALL[$place] }.sometimes)(group, world),
-            )),*]
-        };
-    }
-
-    /// Stateright's conditions are function pointers: one for each place in the table.
-    const WRAPPED: [(Condition, Condition); 10] = wrappers!(0 1 2 3 4 5 6 7 8 9);
+impl Catalogued for Membership {
+    const PROFILES: &'static [area::Profile<Self>] = PROFILES;
+    const MUTANTS: &'static [area::Mutant<Self>] = MUTANTS;
 }

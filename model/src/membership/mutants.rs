@@ -1,22 +1,14 @@
 //! Known mistakes of membership, one row each (protocol §8).
 
+use super::Membership;
 use super::configuration::Members;
 use super::rules::{Exchanged, MembershipRules, mistakes as m};
 use super::world::Bounds;
+use crate::area::{self, Leg};
 use crate::types::SegmentId;
 
-/// A known mistake.
-#[derive(Clone, Copy, Debug)]
-pub struct Mutant {
-    /// As in the protocol's table.
-    pub id: &'static str,
-    pub mistake: &'static str,
-    pub rules: MembershipRules,
-    /// The properties it must break.
-    pub breaks: &'static [&'static str],
-    pub bounds: Bounds,
-    pub source: &'static str,
-}
+pub type Mutant = area::Mutant<Membership>;
+pub type Profile = area::Profile<Membership>;
 
 /// The mutant of this name, in either case.
 #[must_use]
@@ -32,7 +24,7 @@ const fn mutant(
     bounds: Bounds,
     source: &'static str,
 ) -> Mutant {
-    Mutant { id, mistake, rules, breaks, bounds, source }
+    Mutant::new(id, mistake, rules, breaks, bounds, source)
 }
 
 /// `F` is suspected, `G` takes its place.
@@ -52,26 +44,27 @@ const ONE_OF_FOUR: Bounds = Bounds::exchanging(&[C_TO_G]).of(Members::FOUR).reco
 const NONE: Bounds = Bounds::exchanging(&[]);
 const FULL: Bounds = NONE.of(Members::FULL_AND_TAIL);
 
-/// A size at which the adopted rules are explored whole.
-#[derive(Clone, Copy, Debug)]
-pub struct Profile {
-    pub name: &'static str,
-    /// What it shows.
-    pub about: &'static str,
-    pub bounds: Bounds,
-}
-
-const fn profile(name: &'static str, about: &'static str, bounds: Bounds) -> Profile {
-    Profile { name, about, bounds }
-}
-
-pub const PROFILES: &[Profile] = &[
-    profile("exchange", "a member is exchanged, or not after all; former members discard", ONE.discarding()),
-    profile("loss", "the same while a segment is lost at any moment", ONE.losing(1)),
-    profile("shrink", "from 4 of 6 to 3 of 4 copies", NONE.shrinking()),
-    profile("full-tail", "full and tail segments; tails drop, a segment is lost", FULL.discarding().losing(1)),
-    profile("recovery", "a writer is replaced while one of four members may be exchanged", ONE_OF_FOUR),
+/// The same explorations in both sizes.
+const LEGS: &[Leg<Membership>] = &[
+    // A member is exchanged, or not after all; former members discard.
+    Leg::new("exchange", ONE.discarding(), 45_193, 25),
+    // The same while a segment is lost at any moment.
+    Leg::new("loss", ONE.losing(1), 231_107, 25),
+    // From 4 of 6 to 3 of 4 copies.
+    Leg::new("shrink", NONE.shrinking(), 98_331, 23),
+    // A writer is replaced while one of four members may be exchanged.
+    Leg::new("recovery", ONE_OF_FOUR, 62_372, 21),
+    // Full and tail segments; tails drop, a segment is lost.
+    Leg::new("full-tail", FULL.discarding().losing(1), 88, 10),
 ];
+
+pub const PROFILES: &[Profile] = &[Profile {
+    name: "membership",
+    about: "one group whose members change: joint sets, hydration, revert, full and tail segments, 4/6 to 3/4",
+    quick: LEGS,
+    deep: LEGS,
+    silent: &[],
+}];
 
 pub const MUTANTS: &[Mutant] = &[
     mutant("M36", "a member exchanged in one step, the joiner votes", m::ONE_STEP, &["S27", "S29"], ONE, "C6"),

@@ -16,33 +16,17 @@
 //! The last column names only what the table of mutants runs against the property. What nothing is run against, S1 and L5, is not
 //! known to be able to fail here; in the core, S1 and its kin of L are broken by mutants of their own.
 
+use crate::area::{self, Violation};
 use crate::quorum::letters;
 use crate::types::{Epoch, SegmentSet};
 
-use super::Group;
+use super::Membership;
 use super::configuration::{Configuration, SEGMENTS};
 use super::world::{Action, Answered, Commit, FIRST, Kept, Recovery, SECOND, Standing, World};
 
-/// The violating fact, for a person.
-pub type Violation = String;
+pub type Property = area::Property<Membership>;
 
-/// A named property.
-#[derive(Clone, Copy)]
-pub struct Property {
-    pub id: &'static str,
-    pub name: &'static str,
-    pub formula: &'static str,
-    pub section: &'static str,
-    pub check: fn(&Group, &World) -> Result<(), Violation>,
-    /// A state that must be reachable, so that the property does not hold vacuously.
-    pub sometimes: fn(&Group, &World) -> bool,
-}
-
-impl std::fmt::Debug for Property {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} {}", self.id, self.name)
-    }
-}
+type Group<'a> = area::Context<'a, Membership>;
 
 /// Every property, in the order of the protocol.
 pub const ALL: [Property; 10] = [
@@ -149,7 +133,7 @@ fn annulled(world: &World, epoch: Epoch) -> bool {
     epoch == FIRST && world.recovery.kept() == Some(Kept::No)
 }
 
-fn ack_durable(_: &Group, world: &World) -> Result<(), Violation> {
+fn ack_durable(_: Group, world: &World) -> Result<(), Violation> {
     match world.recovery {
         Recovery::Open(Kept::No) if committed(world, FIRST) => {
             Err("the commit of e1 was acknowledged, and e2 opened without it".into())
@@ -158,7 +142,7 @@ fn ack_durable(_: &Group, world: &World) -> Result<(), Violation> {
     }
 }
 
-fn single_writer(_: &Group, world: &World) -> Result<(), Violation> {
+fn single_writer(_: Group, world: &World) -> Result<(), Violation> {
     match world.recovery {
         Recovery::Open(Kept::No) if world.commits[0] == Commit::AfterReplacement => {
             Err("the record of e1 became quorate after e2 had opened without it".into())
@@ -167,20 +151,20 @@ fn single_writer(_: &Group, world: &World) -> Result<(), Violation> {
     }
 }
 
-fn an_old_writer_goes_on(_: &Group, world: &World) -> bool {
+fn an_old_writer_goes_on(_: Group, world: &World) -> bool {
     let took = world.which(|node| node.took.contains(FIRST));
     matches!(world.recovery, Recovery::Open(_)) && world.commits[0] == Commit::None && took.len() == 3
 }
 
 /// Lost segments are not counted among the holders: what they held is gone.
-fn quorum_durable(group: &Group, world: &World) -> Result<(), Violation> {
+fn quorum_durable(group: Group, world: &World) -> Result<(), Violation> {
     let Some(current) = current(world) else {
         return Ok(());
     };
     let lost = world.which(|node| node.standing == Standing::Lost);
     for epoch in records(world).filter(|epoch| !annulled(world, *epoch)) {
         let holding = holding(world, epoch);
-        for members in group.rules().readable(current, &world.hydrated()).filter(|members| members.full.is_empty()) {
+        for members in group.rules.readable(current, &world.hydrated()).filter(|members| members.full.is_empty()) {
             let had = SegmentSet(holding.0 | lost.0);
             if !members.enough_to_write(had) {
                 return Err(format!(
@@ -193,7 +177,7 @@ fn quorum_durable(group: &Group, world: &World) -> Result<(), Violation> {
     Ok(())
 }
 
-fn drop_after_full(_: &Group, world: &World) -> Result<(), Violation> {
+fn drop_after_full(_: Group, world: &World) -> Result<(), Violation> {
     let full = world.newest().sets[0].full;
     for epoch in [FIRST, SECOND] {
         let dropped = world.which(|node| node.took.contains(epoch) && !node.holds.contains(epoch));
@@ -208,14 +192,14 @@ fn drop_after_full(_: &Group, world: &World) -> Result<(), Violation> {
 }
 
 /// Members that serve a configuration and lack a record, for every configuration that somebody may go by.
-fn quorum_intersect(group: &Group, world: &World) -> Result<(), Violation> {
+fn quorum_intersect(group: Group, world: &World) -> Result<(), Violation> {
     for epoch in records(world).filter(|epoch| !annulled(world, *epoch)) {
         for configuration in world.history.iter().filter(|configuration| configuration.installed) {
             let lacking = world.which(|node| {
                 let number = world.history[usize::from(node.configuration)].number;
                 node.standing == Standing::Up && number == configuration.number && !node.holds.contains(epoch)
             });
-            if group.rules().is_read_quorum(configuration, lacking, &world.hydrated()) {
+            if group.rules.is_read_quorum(configuration, lacking, &world.hydrated()) {
                 return Err(format!(
                     "the record of {epoch} was acknowledged, and {} suffice to read {configuration} without it",
                     letters(SegmentSet(lacking.0 & configuration.everybody().0))
@@ -226,7 +210,7 @@ fn quorum_intersect(group: &Group, world: &World) -> Result<(), Violation> {
     Ok(())
 }
 
-fn config_unique(_: &Group, world: &World) -> Result<(), Violation> {
+fn config_unique(_: Group, world: &World) -> Result<(), Violation> {
     for (place, one) in world.history.iter().enumerate() {
         let twin = world.history[..place].iter().find(|other| other.number == one.number && other.sets != one.sets);
         if let Some(other) = twin {
@@ -236,10 +220,10 @@ fn config_unique(_: &Group, world: &World) -> Result<(), Violation> {
     Ok(())
 }
 
-fn join_hydrated(group: &Group, world: &World) -> Result<(), Violation> {
+fn join_hydrated(group: Group, world: &World) -> Result<(), Violation> {
     let original = world.history[0].everybody();
     if let Some(configuration) = current(world) {
-        for members in group.rules().readable(configuration, &world.hydrated()) {
+        for members in group.rules.readable(configuration, &world.hydrated()) {
             for joiner in members.all.iter(SEGMENTS).filter(|segment| !original.contains(*segment)) {
                 let held = world.nodes[joiner.index()].holds;
                 let lacks = |epoch: &Epoch| {
@@ -257,7 +241,7 @@ fn join_hydrated(group: &Group, world: &World) -> Result<(), Violation> {
     Ok(())
 }
 
-fn no_early_discard(_: &Group, world: &World) -> Result<(), Violation> {
+fn no_early_discard(_: Group, world: &World) -> Result<(), Violation> {
     let Some(current) = current(world) else {
         return Ok(());
     };
@@ -275,12 +259,12 @@ fn no_early_discard(_: &Group, world: &World) -> Result<(), Violation> {
     Ok(())
 }
 
-fn full_baseline(group: &Group, world: &World) -> Result<(), Violation> {
+fn full_baseline(group: Group, world: &World) -> Result<(), Violation> {
     let installed = || world.history.iter().filter(|configuration| configuration.installed);
     for configuration in installed().filter(|configuration| !configuration.sets[0].full.is_empty()) {
         let tails = SegmentSet(configuration.everybody().0 & !configuration.sets[0].full.0);
         let anything = records(world).next().is_some();
-        if anything && group.rules().is_read_quorum(configuration, tails, &world.hydrated()) {
+        if anything && group.rules.is_read_quorum(configuration, tails, &world.hydrated()) {
             return Err(format!("{} suffice to read {configuration}, and none of them has pages", letters(tails)));
         }
     }
@@ -288,9 +272,9 @@ fn full_baseline(group: &Group, world: &World) -> Result<(), Violation> {
 }
 
 /// Whether nothing but a fault or a new intention can happen.
-fn is_terminal(group: &Group, world: &World) -> bool {
+fn is_terminal(group: Group, world: &World) -> bool {
     let mut quiet = true;
-    world.candidates(group.bounds(), |action| {
+    world.candidates(group.bounds, |action| {
         let progress = match action {
             Action::Install { .. }
             | Action::Settle { .. }
@@ -308,13 +292,13 @@ fn is_terminal(group: &Group, world: &World) -> bool {
             | Action::Drop { .. }
             | Action::Lose { .. } => false,
         };
-        quiet = quiet && !(progress && world.after(group.rules(), group.bounds(), action).is_some());
+        quiet = quiet && !(progress && world.after(group.rules, group.bounds, action).is_some());
     });
     quiet
 }
 
-fn change_settles(group: &Group, world: &World) -> Result<(), Violation> {
-    if !group.bounds().hydrating.is_on() {
+fn change_settles(group: Group, world: &World) -> Result<(), Violation> {
+    if !group.bounds.hydrating.is_on() {
         return Ok(());
     }
     let newest = world.newest();
@@ -327,7 +311,7 @@ fn change_settles(group: &Group, world: &World) -> Result<(), Violation> {
         format!("the writer goes by {}, and {newest} is newer", world.known_to(writer))
     } else if matches!(world.recovery, Recovery::Reading | Recovery::Installing(_)) {
         "the recovery has not opened".to_owned()
-    } else if !committed(world, writer) && (writer == FIRST || group.bounds().second_record.is_on()) {
+    } else if !committed(world, writer) && (writer == FIRST || group.bounds.second_record.is_on()) {
         format!("the record of {writer} is not committed")
     } else {
         return Ok(());

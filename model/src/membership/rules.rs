@@ -5,91 +5,47 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::decisions::rule_book;
+
 use super::configuration::{Configuration, Hydrated, Members};
 use crate::types::{SegmentId, SegmentSet};
 
-macro_rules! decisions {
-    ($($(#[$doc:meta])* $name:ident { $($variant:ident),* })*) => {$(
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-        enum $name { $($variant),* }
-    )*};
-}
-
-// The first variant of each is the adopted one.
-decisions! {
+rule_book! {
+    /// The decisions of one design; [`MembershipRules::adopted`] is the protocol.
+    pub struct MembershipRules {}
     /// How a member is exchanged: through a joint configuration; in one step (M36); two members in one step (M41).
-    Exchange { Joint, OneStep, TwoAtOnce }
+    exchange: Exchange { Joint, OneStep, TwoAtOnce }
     /// When a joiner counts in read quorums: when it is hydrated; at once, as S18 §4.1 prints it (C6, M36').
-    Joiner { WhenHydrated, AtOnce }
+    joiner: Joiner { WhenHydrated, AtOnce }
     /// From whom a joiner takes its records: a read quorum; one member (M37), two (M37').
-    Hydration { ReadQuorum, OneMember, TwoMembers }
+    hydration: Hydration { ReadQuorum, OneMember, TwoMembers }
     /// When hydration may begin: when the joint configuration is installed; before (M38).
-    Watermark { AfterInstall, BeforeInstall }
+    watermark: Watermark { AfterInstall, BeforeInstall }
     /// What a write needs while two sets are members: both; one of them (M39).
-    JointWrite { EverySet, OneSet }
+    joint_write: JointWrite { EverySet, OneSet }
     /// Whose acknowledgements count: members'; former members' too (M40).
-    Voters { Members, Anybody }
+    voters: Voters { Members, Anybody }
     /// What a new configuration does to acknowledgements counted before: they are counted again; nothing (M55).
-    Recount { OnChange, Never }
+    recount: Recount { OnChange, Never }
     /// Where a configuration must be durable before anybody goes by it: on a write quorum of the one before; on one of its own
     /// (M42); on a read quorum of the one before (M42').
-    Installation { WritersBefore, WritersAfter, ReadersBefore }
+    installation: Installation { WritersBefore, WritersAfter, ReadersBefore }
     /// How configurations are numbered: by compare-and-set at the metadata service; by each proposer (M43).
-    Numbering { CompareAndSet, EachProposer }
+    numbering: Numbering { CompareAndSet, EachProposer }
     /// When an old member's records may be discarded: when no configuration that it is in can be gone back to; as soon as a
     /// joiner is proposed (M64).
-    Discard { WhenReplaced, WhenSuspected }
+    discard: Discard { WhenReplaced, WhenSuspected }
     /// What a read of full and tail segments needs beside its number: a full one; nothing (M44).
-    FullRead { OneFull, Any }
+    full_read: FullRead { OneFull, Any }
     /// How many of three full segments make a write alone: all; two (M45).
-    FullWrite { AllFull, TwoFull }
+    full_write: FullWrite { AllFull, TwoFull }
     /// When a tail may drop a record: when every full one has it; when one has (M46).
-    TailDrop { EveryFull, OneFull }
+    tail_drop: TailDrop { EveryFull, OneFull }
     /// How a group goes from 4 of 6 to 3 of 4 copies: when the four have every record; in one step (M47).
-    Shrink { AfterHydration, AtOnce }
-}
-
-/// The decisions of one design; [`MembershipRules::adopted`] is the protocol.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct MembershipRules {
-    exchange: Exchange,
-    joiner: Joiner,
-    hydration: Hydration,
-    watermark: Watermark,
-    joint_write: JointWrite,
-    voters: Voters,
-    recount: Recount,
-    installation: Installation,
-    numbering: Numbering,
-    discard: Discard,
-    full_read: FullRead,
-    full_write: FullWrite,
-    tail_drop: TailDrop,
-    shrink: Shrink,
+    shrink: Shrink { AfterHydration, AtOnce }
 }
 
 impl MembershipRules {
-    #[must_use]
-    pub const fn adopted() -> MembershipRules {
-        MembershipRules {
-            exchange: Exchange::Joint,
-            joiner: Joiner::WhenHydrated,
-            hydration: Hydration::ReadQuorum,
-            watermark: Watermark::AfterInstall,
-            joint_write: JointWrite::EverySet,
-            voters: Voters::Members,
-            recount: Recount::OnChange,
-            installation: Installation::WritersBefore,
-            numbering: Numbering::CompareAndSet,
-            discard: Discard::WhenReplaced,
-            full_read: FullRead::OneFull,
-            full_write: FullWrite::AllFull,
-            tail_drop: TailDrop::EveryFull,
-            shrink: Shrink::AfterHydration,
-        }
-    }
-
     /// The configuration that begins to exchange `outgoing` for `joining`: old members and new ones side by side, so that
     /// it can be finished or taken back (S18 §4.1). None if `configuration` cannot be changed so.
     #[must_use]
@@ -254,7 +210,7 @@ impl MembershipRules {
                 let four = Members { since: number, ..Members::FOUR };
                 configuration.sets.iter().copied().chain([four]).collect()
             }
-            Shrink::AtOnce => vec![Members::FOUR],
+            Shrink::AtOnce => [Members::FOUR].into_iter().collect(),
         };
         configuration.followed_by(sets, SegmentSet::EMPTY)
     }
@@ -265,6 +221,14 @@ impl MembershipRules {
 pub struct Exchanged {
     pub outgoing: SegmentId,
     pub joining: SegmentId,
+}
+
+/// `F→G`
+impl std::fmt::Display for Exchanged {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let letter = |segment: SegmentId| crate::quorum::letters(std::iter::once(segment).collect());
+        write!(f, "{}→{}", letter(self.outgoing), letter(self.joining))
+    }
 }
 
 /// The named mistakes, for the mutants: the adopted rules with one decision changed.

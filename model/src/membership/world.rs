@@ -8,19 +8,25 @@
 //! Messages are not stored: a write can reach any segment at any time, a segment that took one can acknowledge it at any later
 //! time, and an answer is absorbed in the action that asks for it.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use super::configuration::{Configuration, Hydrated, Members, SEGMENTS};
 use super::rules::{Exchanged, MembershipRules};
 use crate::bounds::Switch;
+use crate::fields::{Few, Field, Number};
+use crate::pack::{Get, Put};
+use crate::quorum::letters;
 use crate::types::{Epoch, SegmentId, SegmentSet};
+use crate::{packed_enum, packed_struct};
 
 /// How large the world is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bounds {
     pub members: Members,
     /// Members that may be suspected, each with who would take its place; each is tried once.
-    pub exchanges: &'static [Exchanged],
+    pub exchanges: [Option<Exchanged>; 2],
     /// Whether the writer may be replaced by a recovery.
     pub recovery: Switch,
     /// Whether the writer that replaces it has a record too.
@@ -35,14 +41,20 @@ pub struct Bounds {
     pub shrinking: Switch,
     /// How many segments may be lost for ever.
     pub losses: u8,
+    /// Whether states that differ only in the names of interchangeable segments count as one.
+    pub symmetry: Switch,
 }
 
 impl Bounds {
     #[must_use]
-    pub const fn exchanging(exchanges: &'static [Exchanged]) -> Bounds {
+    pub const fn exchanging(exchanges: &[Exchanged]) -> Bounds {
         Bounds {
             members: Members::SIX,
-            exchanges,
+            exchanges: match exchanges {
+                [] => [None, None],
+                [one] => [Some(*one), None],
+                [one, two, ..] => [Some(*one), Some(*two)],
+            },
             recovery: Switch::Off,
             second_record: Switch::Off,
             hydrating: Switch::On,
@@ -50,6 +62,7 @@ impl Bounds {
             discarding: Switch::Off,
             shrinking: Switch::Off,
             losses: 0,
+            symmetry: Switch::On,
         }
     }
 
@@ -95,17 +108,59 @@ impl Bounds {
         Bounds { losses, ..self }
     }
 
+    /// The same without symmetry.
+    #[must_use]
+    pub const fn unreduced(self) -> Bounds {
+        Bounds { symmetry: Switch::Off, ..self }
+    }
+
+    /// Segments that play the same part, by class.
+    pub(crate) fn classes(&self) -> Vec<Vec<usize>> {
+        let mut places: Vec<(u8, usize)> = SegmentId::all(SEGMENTS).map(|s| (self.class(s), s.index())).collect();
+        places.sort_unstable();
+        places.chunk_by(|one, other| one.0 == other.0).map(|class| class.iter().map(|(_, s)| *s).collect()).collect()
+    }
+
     /// Which segments play the same part, so that they are interchangeable.
     #[must_use]
     pub fn class(&self, segment: SegmentId) -> u8 {
         let suspected = |exchange: &Exchanged| exchange.outgoing == segment || exchange.joining == segment;
-        match self.exchanges.iter().position(suspected) {
+        match self.exchanges.iter().flatten().position(suspected) {
             Some(_) => 10 + segment.0,
             None if !self.members.all.contains(segment) => 3,
             None if self.members.full.contains(segment) => 1,
             None if self.shrinking.is_on() && !Members::FOUR.all.contains(segment) => 2,
             None => 0,
         }
+    }
+}
+
+impl fmt::Display for Bounds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}, {} to write, {} to read", letters(self.members.all), self.members.write, self.members.read)?;
+        if !self.members.full.is_empty() {
+            write!(f, ", full {}", letters(self.members.full))?;
+        }
+        for exchange in self.exchanges.iter().flatten() {
+            write!(f, ", {exchange}")?;
+        }
+        let switches = [
+            (self.shrinking, "shrinking"),
+            (self.recovery, "1 rcv"),
+            (self.second_record, "writing on"),
+            (self.late_acknowledgements, "late acks"),
+            (self.discarding, "discarding"),
+        ];
+        for (_, name) in switches.iter().filter(|(switch, _)| switch.is_on()) {
+            write!(f, ", {name}")?;
+        }
+        if self.losses > 0 {
+            write!(f, ", {} lost", self.losses)?;
+        }
+        if !self.hydrating.is_on() {
+            f.write_str(", no hydration")?;
+        }
+        if self.symmetry.is_on() { Ok(()) } else { f.write_str(", unreduced") }
     }
 }
 
@@ -143,6 +198,35 @@ pub enum Action {
     Drop { segment: SegmentId, epoch: Epoch },
     /// A segment is lost for ever.
     Lose { segment: SegmentId },
+}
+
+impl Action {
+    /// The same action on renamed segments: `i` becomes `names[i]`.
+    #[must_use]
+    pub fn renamed(mut self, names: &[usize]) -> Action {
+        let renamed = |segment: SegmentId| SegmentId(names[segment.index()] as u8);
+        if let Action::Hydrate { from, .. } = &mut self {
+            *from = from.iter(SEGMENTS).map(renamed).collect();
+        }
+        match &mut self {
+            Action::Install { segment, .. }
+            | Action::Hydrate { segment, .. }
+            | Action::Write { segment, .. }
+            | Action::Acknowledge { segment, .. }
+            | Action::FenceRead { segment }
+            | Action::Truncate { segment }
+            | Action::Discard { segment }
+            | Action::Drop { segment, .. }
+            | Action::Lose { segment } => *segment = renamed(*segment),
+            Action::Begin { .. }
+            | Action::Shrink
+            | Action::Settle { .. }
+            | Action::Refresh { .. }
+            | Action::Recover
+            | Action::Decide => {}
+        }
+        self
+    }
 }
 
 /// A segment. All of it is durable.
@@ -226,6 +310,15 @@ pub enum Kept {
     No,
 }
 
+impl Kept {
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Kept::Yes => "yes",
+            Kept::No => "no",
+        }
+    }
+}
+
 impl Recovery {
     /// What was decided, if it was.
     #[must_use]
@@ -248,10 +341,10 @@ pub enum Commit {
 }
 
 /// A state.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct World {
     /// What the metadata service has recorded.
-    pub history: Vec<Configuration>,
+    pub history: Few<Configuration, CONFIGURATIONS>,
     pub nodes: [Node; SEGMENTS],
     /// For both epochs, the configuration by which the writer goes.
     pub known: [u8; 2],
@@ -262,6 +355,69 @@ pub struct World {
     pub lost: u8,
     /// Records that were quorate when the newest joiners' configuration was installed: what they must be hydrated with.
     pub watermark: Records,
+}
+
+/// The most configurations that the metadata service records in one exploration.
+pub const CONFIGURATIONS: usize = 6;
+
+packed_enum!(Standing { Absent, Up, Lost });
+packed_enum!(Answered { No, Yes });
+packed_enum!(Kept { Yes, No });
+packed_enum!(Commit { None, Done, AfterReplacement });
+packed_enum!(Recovery { None, Reading, Installing(Kept), Open(Kept) });
+packed_struct!(Node {
+    standing,
+    configuration as 3,
+    fenced as 2,
+    truncated as 2,
+    holds as 2,
+    took as 2,
+    acknowledged as 2,
+    hydrated as 3,
+    answered
+});
+
+impl Number for Records {
+    fn number(self) -> u64 {
+        self.0.into()
+    }
+
+    fn of(number: u64) -> Self {
+        Records(number as u8)
+    }
+}
+
+impl Field for World {
+    const BITS: u32 = <Few<Configuration, CONFIGURATIONS>>::BITS
+        + <[Node; SEGMENTS]>::BITS
+        + 6
+        + <[Commit; 2]>::BITS
+        + Recovery::BITS
+        + 8;
+
+    fn put(&self, out: &mut impl Put) {
+        self.history.put(out);
+        self.nodes.put(out);
+        self.known.iter().for_each(|&known| out.put(known.into(), 3));
+        self.commits.put(out);
+        self.recovery.put(out);
+        out.put(self.begun.into(), 2);
+        out.put(self.lost.into(), 4);
+        out.put(self.watermark.number(), 2);
+    }
+
+    fn get(from: &mut impl Get) -> Self {
+        World {
+            history: Field::get(from),
+            nodes: Field::get(from),
+            known: std::array::from_fn(|_| from.get(3) as u8),
+            commits: Field::get(from),
+            recovery: Field::get(from),
+            begun: from.get(2) as u8,
+            lost: from.get(4) as u8,
+            watermark: Number::of(from.get(2)),
+        }
+    }
 }
 
 pub const FIRST: Epoch = Epoch(1);
@@ -276,7 +432,7 @@ impl World {
             Node { standing, fenced: FIRST, truncated: FIRST, hydrated: u8::from(member), ..Node::default() }
         };
         World {
-            history: vec![Configuration::first(bounds.members)],
+            history: Few::from_iter([Configuration::first(bounds.members)]),
             nodes: std::array::from_fn(node),
             known: [0; 2],
             commits: [Commit::None; 2],
@@ -290,7 +446,7 @@ impl World {
     /// Everything that could happen; [`World::after`] tells what does.
     pub fn candidates(&self, bounds: &Bounds, mut take: impl FnMut(Action)) {
         let newest = (self.history.len() - 1) as u8;
-        for exchange in 0..bounds.exchanges.len() as u8 {
+        for exchange in 0..bounds.exchanges.iter().flatten().count() as u8 {
             (0..=newest).for_each(|on| take(Action::Begin { exchange, on }));
         }
         if bounds.shrinking.is_on() {
@@ -318,7 +474,7 @@ impl World {
                 take(Action::Lose { segment });
             }
             if bounds.hydrating.is_on() {
-                self.sources(segment).for_each(|from| take(Action::Hydrate { segment, from }));
+                self.quorums_for(segment).for_each(|from| take(Action::Hydrate { segment, from }));
             }
         }
         for epoch in epochs {
@@ -331,7 +487,7 @@ impl World {
     }
 
     /// Sets of one to three segments from which one that is not hydrated could take its records. More would only tell it more.
-    fn sources(&self, segment: SegmentId) -> impl Iterator<Item = SegmentSet> + use<> {
+    fn quorums_for(&self, segment: SegmentId) -> impl Iterator<Item = SegmentSet> + use<> {
         let node = self.nodes[segment.index()];
         let wants = node.standing == Standing::Up && node.hydrated < self.asked_of(segment);
         let most = if wants { 1u32 << SEGMENTS } else { 0 };
@@ -373,15 +529,27 @@ impl World {
 
     /// The world with interchangeable segments in order: one state for all that differ in their names only.
     #[must_use]
-    pub fn canonical(mut self, bounds: &Bounds) -> World {
-        let mut places: Vec<(u8, usize)> = SegmentId::all(SEGMENTS).map(|s| (bounds.class(s), s.index())).collect();
-        places.sort_unstable();
-        for class in places.chunk_by(|one, other| one.0 == other.0) {
-            let mut nodes: Vec<Node> = class.iter().map(|(_, place)| self.nodes[*place]).collect();
-            nodes.sort_unstable();
-            class.iter().zip(nodes).for_each(|((_, place), node)| self.nodes[*place] = node);
+    pub fn canonical(&self, bounds: &Bounds) -> World {
+        self.permuted(&self.sources(bounds))
+    }
+
+    /// Where the segments of the canonical world come from: segment `to` was segment `sources[to]`.
+    #[must_use]
+    pub fn sources(&self, bounds: &Bounds) -> [usize; SEGMENTS] {
+        let mut sources = std::array::from_fn(|place| place);
+        for class in bounds.classes() {
+            let mut members = class.clone();
+            members.sort_by_key(|place| self.nodes[*place]);
+            class.iter().zip(members).for_each(|(to, from)| sources[*to] = from);
         }
-        self
+        sources
+    }
+
+    /// The same world with the segments renamed: segment `to` was segment `sources[to]`. Law: only segments that play the same
+    /// part are exchanged, so the sets of members stay what they are.
+    #[must_use]
+    pub fn permuted(&self, sources: &[usize; SEGMENTS]) -> World {
+        World { nodes: sources.map(|from| self.nodes[from]), ..self.clone() }
     }
 
     /// The volume epoch at the metadata service.
@@ -420,13 +588,14 @@ impl World {
     fn begin(&mut self, rules: &MembershipRules, bounds: &Bounds, exchange: u8, on: u8) -> Option<()> {
         let at_once = rules.exchanged_at_once();
         let chosen = bounds.exchanges.get(usize::from(exchange)..usize::from(exchange) + at_once)?;
+        let chosen: Vec<Exchanged> = chosen.iter().copied().collect::<Option<_>>()?;
         let bits = ((1 << at_once) - 1) << exchange;
         let base = &self.history[usize::from(on)];
         let current = usize::from(on) + 1 == self.history.len() || rules.builds_on_stale();
         if self.begun & bits != 0 || !current || !base.installed {
             return None;
         }
-        let proposed = rules.begin(base, chosen)?;
+        let proposed = rules.begin(base, &chosen)?;
         self.begun |= bits;
         self.record(Configuration { follows: on, ..proposed });
         Some(())

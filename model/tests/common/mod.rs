@@ -2,12 +2,11 @@
 #![allow(dead_code, reason = "each test file uses its part")]
 #![allow(clippy::disallowed_types, reason = "a visited set of millions; nothing here depends on its order")]
 
-use sextant_model::action::Action;
+use sextant_model::area::{Area, Property};
 use sextant_model::bounds::Bounds;
 use sextant_model::closed::Closed;
-use sextant_model::properties::Property;
+use sextant_model::group::Group;
 use sextant_model::rules::{Rules, Scheme};
-use sextant_model::world::World;
 use std::collections::{BTreeSet, HashSet};
 
 /// `rules` at three copies, 3/2/2. The mutants of a threshold lower that of the smaller scheme.
@@ -22,8 +21,8 @@ pub fn at_three(rules: Rules) -> Rules {
 }
 
 /// What a full exploration found.
-pub struct Explored<const N: usize> {
-    pub states: Vec<World<N>>,
+pub struct Explored<A: Area> {
+    pub states: Vec<A::State>,
     /// Properties that some state violates, by id.
     pub violated: BTreeSet<&'static str>,
     /// Actions on the longest shortest path.
@@ -31,10 +30,15 @@ pub struct Explored<const N: usize> {
 }
 
 /// Every reachable state, and which properties some state violates. `limit` guards against bounds that do not bound.
-pub fn explore<const N: usize>(model: &Closed<N>, limit: usize) -> Explored<N> {
-    let mut unbroken: Vec<Property<N>> = model.judged().to_vec();
-    let mut explored = Explored { states: vec![model.initial()], violated: BTreeSet::new(), depth: 0 };
-    let mut seen: HashSet<World<N>> = explored.states.iter().cloned().collect();
+pub fn explore<A: Area>(model: &Closed<A>, limit: usize) -> Explored<A> {
+    explore_within(model, limit).unwrap_or_else(|| panic!("more than {limit} states: {}", model.bounds()))
+}
+
+/// The same; none if there are more states than `limit`.
+pub fn explore_within<A: Area>(model: &Closed<A>, limit: usize) -> Option<Explored<A>> {
+    let mut unbroken: Vec<Property<A>> = model.judged().to_vec();
+    let mut explored: Explored<A> = Explored { states: vec![model.initial()], violated: BTreeSet::new(), depth: 0 };
+    let mut seen: HashSet<A::State> = explored.states.iter().cloned().collect();
     let mut level = 0..1;
     while !level.is_empty() {
         for at in level.clone() {
@@ -52,22 +56,58 @@ pub fn explore<const N: usize>(model: &Closed<N>, limit: usize) -> Explored<N> {
                     explored.states.push(next);
                 }
             }
-            assert!(explored.states.len() < limit, "more than {limit} states: {}", model.bounds());
+            if explored.states.len() > limit {
+                return None;
+            }
         }
         level = level.end..explored.states.len();
         explored.depth += usize::from(!level.is_empty());
     }
-    explored
+    Some(explored)
 }
 
-pub fn successors<const N: usize>(model: &Closed<N>, state: &World<N>) -> Vec<World<N>> {
+/// A shortest trace to a violation, or none if all states within the bounds satisfy all properties; nothing if there are more
+/// than `limit` states on the way.
+#[allow(clippy::option_option, reason = "not known, known not to be, known")]
+pub fn shortest<A: Area>(model: &Closed<A>, limit: usize) -> Option<Option<Vec<A::Action>>> {
+    let mut states = vec![(model.initial(), None)];
+    let mut seen: HashSet<A::State> = states.iter().map(|(state, _)| state.clone()).collect();
+    let mut at = 0;
+    while at < states.len() {
+        let state = states[at].0.clone();
+        if model.violation(&state).is_some() {
+            let mut trace = Vec::new();
+            let mut from: Option<(usize, A::Action)> = states[at].1;
+            while let Some((parent, action)) = from {
+                trace.push(action);
+                from = states[parent].1;
+            }
+            trace.reverse();
+            return Some(Some(trace));
+        }
+        model.candidates(&state, |action| {
+            if let Some(next) = model.next(&state, action)
+                && seen.insert(next.clone())
+            {
+                states.push((next, Some((at, action))));
+            }
+        });
+        if states.len() > limit {
+            return None;
+        }
+        at += 1;
+    }
+    Some(None)
+}
+
+pub fn successors<A: Area>(model: &Closed<A>, state: &A::State) -> Vec<A::State> {
     let mut next = Vec::new();
-    model.candidates(state, |action: Action| next.extend(model.next(state, action)));
+    model.candidates(state, |action| next.extend(model.next(state, action)));
     next
 }
 
 /// The properties that the closed world of `rules` within `bounds` can violate, and its number of states.
 pub fn verdicts<const N: usize>(rules: Rules, bounds: Bounds, limit: usize) -> (BTreeSet<&'static str>, usize) {
-    let explored = explore(&Closed::<N>::new(rules, bounds), limit);
+    let explored = explore(&Closed::<Group<N>>::new(rules, bounds), limit);
     (explored.violated, explored.states.len())
 }

@@ -1,0 +1,487 @@
+//! Every area of the protocol behind one face: its profiles, properties and mutants by name, and its explorations.
+//!
+//! Areas have types of their own; whoever names a profile on a command line or in a file does not know them. Rules and bounds
+//! are JSON here, as in a [`Case`].
+
+use std::collections::BTreeMap;
+use std::fmt::{Debug, Write as _};
+use std::marker::PhantomData;
+use std::net::SocketAddr;
+use std::sync::LazyLock;
+
+use serde_json::Value;
+use sextant_model::area::{self, Area, Catalogued, Lane, Mark, Size, Status};
+use sextant_model::closed::Closed;
+use sextant_model::decisions::{Decision, RuleBook};
+use sextant_model::group::Group;
+use sextant_model::membership::Membership;
+use sextant_model::volume::Volume;
+use stateright::Model;
+
+use super::case::{Case, plain};
+use super::{Counterexample, Explored, Failure, Fate, Plan, Progress, explore, judge_mutant, shortest};
+
+/// One area, whatever its types are.
+pub trait AnyArea: Debug + Sync {
+    fn name(&self) -> &'static str;
+
+    fn decisions(&self) -> &'static [Decision];
+
+    fn adopted(&self) -> Value;
+
+    /// The rules with one decision changed.
+    ///
+    /// # Errors
+    /// If there is no such decision or value, or `rules` are not of this area.
+    fn with(&self, rules: &Value, decision: &str, value: &str) -> Result<Value, String>;
+
+    /// # Errors
+    /// If the rules or the bounds are not of this area.
+    fn open(&self, rules: &Value, bounds: &Value) -> Result<Box<dyn Exploration>, String>;
+
+    /// Runs a mutant of this area.
+    ///
+    /// # Errors
+    /// If the explorer fails.
+    fn judge(&self, mutant: &Mutant, threads: usize) -> Result<Fate, Failure>;
+}
+
+/// Rules and bounds of some area.
+pub trait Exploration: Send + Sync {
+    fn bounds(&self) -> String;
+
+    /// # Errors
+    /// As [`explore`].
+    fn explore(&self, plan: &Plan, progress: &mut dyn FnMut(Progress)) -> Result<Explored, Failure>;
+
+    /// # Errors
+    /// As [`shortest`].
+    fn shortest(&self, property: &str, threads: usize) -> Result<Option<Counterexample>, Failure>;
+
+    /// Stateright's Explorer at an address, until the process ends.
+    fn serve(&self, address: SocketAddr);
+
+    /// The whole state graph in Graphviz' language: states by number, in the order of a breadth-first search; those that violate
+    /// something are filled.
+    ///
+    /// # Errors
+    /// If there are more than `limit` states.
+    fn graph(&self, limit: usize) -> Result<String, String>;
+
+    /// Walks actions in the names of the first state, without symmetry.
+    ///
+    /// # Errors
+    /// The place of the first action that is not one of this area or not possible, from 0, and the reason.
+    fn walk(&self, actions: &[Value]) -> Result<Walk, (usize, String)>;
+}
+
+/// What happens along a case, ready to be told or drawn.
+#[derive(Clone, Debug)]
+pub struct Walk {
+    pub lanes: Vec<Lane>,
+    /// Beside each lane before the first action.
+    pub first: Vec<Option<Status>>,
+    pub steps: Vec<Step>,
+    /// The properties that the last state violates, each with the fact.
+    pub violated: Vec<(&'static Property, String)>,
+}
+
+/// One action.
+#[derive(Clone, Debug)]
+pub struct Step {
+    pub action: String,
+    pub changes: Vec<String>,
+    pub mark: Mark,
+    /// Beside each lane afterwards.
+    pub status: Vec<Option<Status>>,
+}
+
+#[derive(Debug)]
+struct Of<A>(PhantomData<A>);
+
+impl<A: Catalogued> AnyArea for Of<A> {
+    fn name(&self) -> &'static str {
+        A::NAME
+    }
+
+    fn decisions(&self) -> &'static [Decision] {
+        A::Rules::DECISIONS
+    }
+
+    fn adopted(&self) -> Value {
+        plain(&A::Rules::adopted())
+    }
+
+    fn with(&self, rules: &Value, decision: &str, value: &str) -> Result<Value, String> {
+        Ok(plain(&of_area::<A, A::Rules>("rules", rules)?.with(decision, value)?))
+    }
+
+    fn open(&self, rules: &Value, bounds: &Value) -> Result<Box<dyn Exploration>, String> {
+        Ok(Box::new(Closed::<A>::new(of_area::<A, _>("rules", rules)?, of_area::<A, _>("bounds", bounds)?)))
+    }
+
+    fn judge(&self, mutant: &Mutant, threads: usize) -> Result<Fate, Failure> {
+        match A::MUTANTS.iter().find(|own| own.id == mutant.id) {
+            Some(own) => judge_mutant(own, threads),
+            None => Err(Failure(format!("{} is no mutant of {}", mutant.id, A::NAME))),
+        }
+    }
+}
+
+fn of_area<A: Area, T: serde::de::DeserializeOwned>(what: &str, value: &Value) -> Result<T, String> {
+    T::deserialize(value).map_err(|error| format!("these are no {what} of {}: {error}", A::NAME))
+}
+
+impl<A: Catalogued> Exploration for Closed<A> {
+    fn bounds(&self) -> String {
+        Closed::bounds(self).to_string()
+    }
+
+    fn explore(&self, plan: &Plan, progress: &mut dyn FnMut(Progress)) -> Result<Explored, Failure> {
+        explore(self, plan, progress)
+    }
+
+    fn shortest(&self, property: &str, threads: usize) -> Result<Option<Counterexample>, Failure> {
+        shortest(self, property, threads)
+    }
+
+    fn serve(&self, address: SocketAddr) {
+        Model::checker(self.clone()).serve(address);
+    }
+
+    fn graph(&self, limit: usize) -> Result<String, String> {
+        let mut states = vec![self.initial()];
+        let mut numbers: BTreeMap<A::State, usize> = BTreeMap::from([(self.initial(), 0)]);
+        let mut text = format!("digraph \"{}\" {{\n  node [shape=circle fontsize=9]; edge [fontsize=8];\n", A::NAME);
+        let mut at = 0;
+        while at < states.len() {
+            let state = states[at].clone();
+            match self.violation(&state) {
+                Some((property, fact)) => {
+                    let _ = writeln!(
+                        text,
+                        "  {at} [style=filled fillcolor=salmon tooltip={:?}];",
+                        format!("{} {fact}", property.id)
+                    );
+                }
+                None => {
+                    let _ = writeln!(text, "  {at};");
+                }
+            }
+            let mut edges = Vec::new();
+            self.candidates(&state, |action| edges.extend(self.next(&state, action).map(|next| (action, next))));
+            for (action, next) in edges {
+                let number = *numbers.entry(next.clone()).or_insert(states.len());
+                if number == states.len() {
+                    states.push(next);
+                }
+                let label = A::describe(self.context(), action);
+                let _ = writeln!(text, "  {at} -> {number} [label={label:?}];");
+            }
+            if states.len() > limit {
+                return Err(format!("more than {limit} states: too many to be drawn (see --limit)"));
+            }
+            at += 1;
+        }
+        text.push('}');
+        Ok(text)
+    }
+
+    fn walk(&self, actions: &[Value]) -> Result<Walk, (usize, String)> {
+        let model = self.unreduced();
+        let trace: Vec<A::Action> = actions
+            .iter()
+            .enumerate()
+            .map(|(step, action)| of_area::<A, _>("actions", action).map_err(|reason| (step, reason)))
+            .collect::<Result<_, _>>()?;
+        let states = model.walk(&trace).map_err(|e| (e.step, e.reason))?;
+        let context = model.context();
+        let lanes = A::lanes(context);
+        let status = |state: &A::State| (0..lanes.len()).map(|lane| A::status(context, state, lane)).collect();
+        let steps = trace.iter().zip(states.windows(2)).map(|(action, around)| Step {
+            action: A::describe(context, *action),
+            changes: A::changes(context, &around[0], &around[1]),
+            mark: A::mark(context, *action, &around[0], &around[1]),
+            status: status(&around[1]),
+        });
+        let last = &states[states.len() - 1];
+        let broken = model.judged().iter().filter_map(|own| {
+            let fact = (own.check)(context, last).err()?;
+            Some((property(A::NAME, own.id)?, fact))
+        });
+        Ok(Walk { first: status(&states[0]), steps: steps.collect(), violated: broken.collect(), lanes })
+    }
+}
+
+/// A property of some area.
+#[derive(Clone, Debug)]
+pub struct Property {
+    pub area: &'static str,
+    pub id: &'static str,
+    pub name: &'static str,
+    pub formula: &'static str,
+    pub section: &'static str,
+}
+
+/// A profile of some area.
+#[derive(Clone, Debug)]
+pub struct Profile {
+    pub area: &'static dyn AnyArea,
+    pub name: &'static str,
+    pub about: &'static str,
+    pub quick: Vec<Leg>,
+    pub deep: Vec<Leg>,
+    /// Properties, by id, that can say nothing here, and speak in another profile of the area.
+    pub silent: &'static [&'static str],
+}
+
+impl Profile {
+    /// Whether a property, by name, must have something to say here.
+    #[must_use]
+    pub fn speaks_of(&self, name: &str) -> bool {
+        let of_area = properties().iter().filter(|property| property.area == self.area.name());
+        !of_area.into_iter().any(|property| property.name == name && self.silent.contains(&property.id))
+    }
+
+    #[must_use]
+    pub fn legs(&self, size: Size) -> &[Leg] {
+        match size {
+            Size::Quick => &self.quick,
+            Size::Deep => &self.deep,
+        }
+    }
+}
+
+/// One exploration of a profile.
+#[derive(Clone, Debug)]
+pub struct Leg {
+    pub area: &'static dyn AnyArea,
+    pub name: &'static str,
+    pub bounds: Value,
+    /// Unique states of a full exploration under the adopted rules; 0 where it is not pinned.
+    pub states: usize,
+    pub depth: usize,
+}
+
+impl Leg {
+    /// The leg under rules of its area.
+    ///
+    /// # Errors
+    /// If the rules are not of this area.
+    pub fn open(&self, rules: &Value) -> Result<Box<dyn Exploration>, String> {
+        self.area.open(rules, &self.bounds)
+    }
+}
+
+/// A known mistake in some area.
+#[derive(Clone, Debug)]
+pub struct Mutant {
+    pub area: &'static dyn AnyArea,
+    pub id: &'static str,
+    pub mistake: &'static str,
+    pub rules: Value,
+    pub breaks: &'static [&'static str],
+    pub bounds: Value,
+    pub equivalent: Option<&'static str>,
+    pub source: &'static str,
+}
+
+impl Mutant {
+    /// Runs it against what it must break.
+    ///
+    /// # Errors
+    /// If the explorer fails.
+    pub fn judge(&self, threads: usize) -> Result<Fate, Failure> {
+        self.area.judge(self, threads)
+    }
+}
+
+#[derive(Default)]
+struct Catalogue {
+    areas: Vec<&'static dyn AnyArea>,
+    profiles: Vec<Profile>,
+    properties: Vec<Property>,
+    mutants: Vec<Mutant>,
+}
+
+impl Catalogue {
+    fn take<A: Catalogued>(&mut self, area: &'static Of<A>) {
+        let leg = |leg: &area::Leg<A>| Leg {
+            area,
+            name: leg.name,
+            bounds: plain(&leg.bounds),
+            states: leg.states,
+            depth: leg.depth,
+        };
+        self.areas.push(area);
+        self.profiles.extend(A::PROFILES.iter().map(|own| Profile {
+            area,
+            name: own.name,
+            about: own.about,
+            quick: own.quick.iter().map(leg).collect(),
+            deep: own.deep.iter().map(leg).collect(),
+            silent: own.silent,
+        }));
+        self.properties.extend(A::PROPERTIES.iter().map(|own| Property {
+            area: A::NAME,
+            id: own.id,
+            name: own.name,
+            formula: own.formula,
+            section: own.section,
+        }));
+        self.mutants.extend(A::MUTANTS.iter().map(|own| Mutant {
+            area,
+            id: own.id,
+            mistake: own.mistake,
+            rules: plain(&own.rules),
+            breaks: own.breaks,
+            bounds: plain(&own.bounds),
+            equivalent: own.equivalent,
+            source: own.source,
+        }));
+    }
+}
+
+static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(|| {
+    let mut all = Catalogue::default();
+    all.take::<Group<6>>(&Of(PhantomData));
+    all.take::<Membership>(&Of(PhantomData));
+    all.take::<Volume>(&Of(PhantomData));
+    all
+});
+
+/// Every area, in the order in which it is best read.
+#[must_use]
+pub fn areas() -> &'static [&'static dyn AnyArea] {
+    &CATALOGUE.areas
+}
+
+#[must_use]
+pub fn profiles() -> &'static [Profile] {
+    &CATALOGUE.profiles
+}
+
+/// The properties of all areas; one that several areas judge comes several times.
+#[must_use]
+pub fn properties() -> &'static [Property] {
+    &CATALOGUE.properties
+}
+
+#[must_use]
+pub fn mutants() -> &'static [Mutant] {
+    &CATALOGUE.mutants
+}
+
+#[must_use]
+pub fn area(name: &str) -> Option<&'static dyn AnyArea> {
+    areas().iter().find(|area| area.name() == name).copied()
+}
+
+/// The profile of this name.
+///
+/// # Errors
+/// A line that says which there are.
+pub fn profile(name: &str) -> Result<&'static Profile, String> {
+    let known = || profiles().iter().map(|p| p.name).collect::<Vec<_>>().join(", ");
+    profiles()
+        .iter()
+        .find(|profile| profile.name == name)
+        .ok_or_else(|| format!("there is no profile {name}; there are: {}", known()))
+}
+
+/// The property of this id in an area.
+#[must_use]
+pub fn property(area: &str, id: &str) -> Option<&'static Property> {
+    properties().iter().find(|property| property.area == area && property.id.eq_ignore_ascii_case(id))
+}
+
+/// The mutant of this id, in either case.
+///
+/// # Errors
+/// A line that says which there are.
+pub fn mutant(id: &str) -> Result<&'static Mutant, String> {
+    let known = || mutants().iter().map(|m| m.id).collect::<Vec<_>>().join(" ");
+    mutants()
+        .iter()
+        .find(|mutant| mutant.id.eq_ignore_ascii_case(id))
+        .ok_or_else(|| format!("there is no mutant {id}; there are: {}", known()))
+}
+
+/// The rules of a profile's area with decisions changed, each `decision=value`.
+///
+/// # Errors
+/// If one is not of this form, or the area has no such decision or value.
+pub fn rules_with(area: &dyn AnyArea, rules: Value, changes: &[String]) -> Result<Value, String> {
+    changes.iter().try_fold(rules, |rules, change| {
+        let (decision, value) =
+            change.split_once('=').ok_or_else(|| format!("{change:?} is not of the form decision=value"))?;
+        area.with(&rules, decision, value)
+    })
+}
+
+/// Opens the area, the rules and the bounds of a case.
+///
+/// # Errors
+/// If there is no such area, or its rules or bounds are others.
+pub fn open(case: &Case) -> Result<Box<dyn Exploration>, String> {
+    let known = || areas().iter().map(|area| area.name()).collect::<Vec<_>>().join(", ");
+    let area = area(&case.area).ok_or_else(|| format!("there is no area {}; there are: {}", case.area, known()))?;
+    area.open(&case.rules, &case.bounds)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_names_of_one_thing() {
+        let mut ids: Vec<_> = mutants().iter().map(|mutant| mutant.id).collect();
+        ids.sort_unstable();
+        let all = ids.len();
+        ids.dedup();
+        assert_eq!(ids.len(), all);
+        let mut names: Vec<_> = profiles().iter().map(|profile| profile.name).collect();
+        let all = names.len();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), all);
+    }
+
+    #[test]
+    fn what_a_mutant_breaks_is_a_property_of_its_area() {
+        for mutant in mutants() {
+            for id in mutant.breaks {
+                assert!(property(mutant.area.name(), id).is_some(), "{} breaks {id}", mutant.id);
+            }
+        }
+    }
+
+    #[test]
+    fn a_counterexample_is_a_case_that_walks_to_its_violation() {
+        for id in ["M1", "M45"] {
+            let mutant = mutant(id).unwrap();
+            let model = mutant.area.open(&mutant.rules, &mutant.bounds).unwrap();
+            let found = model.shortest(mutant.breaks[0], 1).unwrap().expect("the mutant is caught");
+            let case = Case::parse(&found.case.to_string()).unwrap();
+            let walk = open(&case).unwrap().walk(&case.actions).unwrap();
+            assert_eq!(walk.steps.len(), found.length());
+            assert!(walk.violated.iter().any(|(property, fact)| property.id == found.property && *fact == found.fact));
+            // One action less does not get there.
+            let short = open(&case).unwrap().walk(&case.actions[1..]);
+            let reaches = |walk: Walk| walk.violated.iter().any(|(property, _)| property.id == found.property);
+            assert!(short.is_err() || !reaches(short.unwrap()));
+        }
+    }
+
+    #[test]
+    fn rules_are_changed_by_name() {
+        let area = area("core").unwrap();
+        let rules = rules_with(area, area.adopted(), &["write-back=never".into()]);
+        assert!(rules.is_ok_and(|rules| rules != area.adopted()));
+        for (change, reason) in [("write-back", "form"), ("write-back=perhaps", "perhaps"), ("wand=1", "wand")] {
+            let error = rules_with(area, area.adopted(), &[change.into()]).unwrap_err();
+            assert!(error.contains(reason), "{error}");
+        }
+        assert!(area.open(&Value::Null, &Value::Null).is_err());
+    }
+}

@@ -1,0 +1,277 @@
+//! What an area of the protocol is: some of its actors, closed into a world, with what must hold of it.
+//!
+//! An area states its actions, the step of its world, its properties, and how a trace is told and drawn. [`crate::closed`]
+//! makes a model of it that every explorer takes. An area that is [`Catalogued`] has named explorations and mutants too.
+
+use crate::decisions::RuleBook;
+use crate::pack::{Get, Put};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::fmt::{Debug, Display};
+use std::hash::Hash;
+
+/// The violating fact, for a person.
+pub type Violation = String;
+
+/// What an area's functions are asked within.
+#[derive(Debug)]
+pub struct Context<'a, A: Area> {
+    pub rules: &'a A::Rules,
+    pub bounds: &'a A::Bounds,
+}
+
+// Derived, these would ask that the area be `Clone`, which only its name is.
+impl<A: Area> Clone for Context<'_, A> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<A: Area> Copy for Context<'_, A> {}
+
+/// One area of the protocol as a closed world. Implemented by a type that is only a name.
+pub trait Area: Copy + Debug + Send + Sync + Sized + 'static {
+    type Rules: RuleBook;
+    /// How much of the unbounded protocol an exploration covers.
+    type Bounds: Copy + Eq + Debug + Display + Serialize + DeserializeOwned + Send + Sync + 'static;
+    type State: Clone + Eq + Ord + Hash + Debug + Send + Sync + 'static;
+    type Action: Copy + Eq + Debug + Serialize + DeserializeOwned + Send + Sync + 'static;
+    /// How many bits each part of a state takes: worked out once an exploration.
+    type Layout: Copy + Debug + Send + Sync + 'static;
+
+    /// `core`: names the area in a case file.
+    const NAME: &'static str;
+    /// Kinds of actions, for counting.
+    const KINDS: &'static [&'static str];
+    /// At most 32.
+    const PROPERTIES: &'static [Property<Self>];
+
+    /// What the bounds settle of the rules: the allocation limit, say.
+    #[must_use]
+    fn settled(rules: Self::Rules, _: &Self::Bounds) -> Self::Rules {
+        rules
+    }
+
+    fn initial(context: Context<Self>) -> Self::State;
+
+    /// Every action that could be possible; [`Area::after`] tells which are. Of interchangeable actors only one need be named
+    /// where the bounds reduce by symmetry.
+    fn candidates(context: Context<Self>, state: &Self::State, take: impl FnMut(Self::Action));
+
+    /// The state after `action`; none if the action is not possible or changes nothing.
+    fn after(context: Context<Self>, state: &Self::State, action: Self::Action) -> Option<Self::State>;
+
+    /// The place of its kind in [`Area::KINDS`].
+    fn kind(action: &Self::Action) -> usize;
+
+    // --- symmetry --------------------------------------------------------------------------------------------------
+
+    /// Whether states that differ only in names count as one.
+    fn is_reduced(bounds: &Self::Bounds) -> bool;
+
+    #[must_use]
+    fn unreduced(bounds: Self::Bounds) -> Self::Bounds;
+
+    /// Actors of one class are interchangeable: the numbers by which [`Area::renamed`] knows them.
+    fn classes(context: Context<Self>) -> Vec<Vec<usize>>;
+
+    /// The same state with the actors renamed within their classes: `to` was `sources[to]`.
+    fn permuted(context: Context<Self>, state: &Self::State, sources: &[usize]) -> Self::State;
+
+    /// The state that stands for all that differ from this one only in names.
+    fn canonical(context: Context<Self>, state: Self::State) -> Self::State;
+
+    /// Where the actors of the canonical state come from: `to` was `sources[to]`. As many places for every state.
+    fn sources(context: Context<Self>, state: &Self::State) -> Vec<usize>;
+
+    /// The same action on renamed actors: `i` becomes `names[i]`.
+    fn renamed(action: Self::Action, names: &[usize]) -> Self::Action;
+
+    // --- packing ---------------------------------------------------------------------------------------------------
+
+    fn layout(context: Context<Self>) -> Self::Layout;
+
+    /// Puts the same number of bits for every state within the bounds.
+    ///
+    /// # Panics
+    /// If the state lies outside the bounds.
+    fn pack(context: Context<Self>, layout: &Self::Layout, state: &Self::State, out: &mut impl Put);
+
+    fn unpack(context: Context<Self>, layout: &Self::Layout, from: &mut impl Get) -> Self::State;
+
+    // --- telling ---------------------------------------------------------------------------------------------------
+
+    /// One line for a person.
+    fn describe(context: Context<Self>, action: Self::Action) -> String;
+
+    /// The differences between two successive states, a phrase each.
+    fn changes(context: Context<Self>, before: &Self::State, after: &Self::State) -> Vec<String>;
+
+    /// The actors of a diagram, in the order in which they are drawn.
+    fn lanes(context: Context<Self>) -> Vec<Lane>;
+
+    /// Where an action is drawn that leads from one state to the other.
+    fn mark(context: Context<Self>, action: Self::Action, before: &Self::State, after: &Self::State) -> Mark;
+
+    /// What is written beside a lane in this state; none where there is no such actor yet.
+    fn status(context: Context<Self>, state: &Self::State, lane: usize) -> Option<Status>;
+}
+
+/// An actor in a diagram.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lane {
+    /// `a1`, `w2`, `metadata`
+    pub name: String,
+    /// Lanes of one group are drawn side by side: a zone, or `writers`.
+    pub group: String,
+}
+
+/// Where an action is drawn. Numbers are places in [`Area::lanes`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mark {
+    /// An arrow; from nowhere if any of several may have sent it.
+    Message { from: Option<usize>, to: usize },
+    /// Something that an actor does by itself.
+    Local { at: usize },
+    /// A crash, a loss, a flipped bit.
+    Fault { at: usize },
+}
+
+/// What an actor knows, for a diagram.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Status {
+    /// Chooses the colour.
+    pub epoch: u32,
+    /// `SCL @3`, `VDL @2`
+    pub text: String,
+}
+
+/// A named property.
+pub struct Property<A: Area> {
+    /// As in the protocol: `S5b`.
+    pub id: &'static str,
+    pub name: &'static str,
+    pub formula: &'static str,
+    /// Where the papers or the protocol description state it.
+    pub section: &'static str,
+    pub check: fn(Context<A>, &A::State) -> Result<(), Violation>,
+    /// A state that must be reachable, so that the property does not hold vacuously.
+    pub sometimes: fn(Context<A>, &A::State) -> bool,
+}
+
+impl<A: Area> Clone for Property<A> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<A: Area> Copy for Property<A> {}
+
+impl<A: Area> Debug for Property<A> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}", self.id, self.name)
+    }
+}
+
+/// An area with named explorations and known mistakes.
+pub trait Catalogued: Area {
+    const PROFILES: &'static [Profile<Self>];
+    const MUTANTS: &'static [Mutant<Self>];
+}
+
+/// How much of a profile to explore.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Size {
+    Quick,
+    Deep,
+}
+
+impl Size {
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Size::Quick => "quick",
+            Size::Deep => "deep",
+        }
+    }
+}
+
+/// One exhaustive exploration of a profile.
+#[derive(Clone, Copy, Debug)]
+pub struct Leg<A: Area> {
+    pub name: &'static str,
+    pub bounds: A::Bounds,
+    /// Unique states of a full exploration under the adopted rules. A change is explained in the commit that makes it.
+    pub states: usize,
+    /// Actions on the longest shortest path to a state.
+    pub depth: usize,
+}
+
+impl<A: Area> Leg<A> {
+    #[must_use]
+    pub const fn new(name: &'static str, bounds: A::Bounds, states: usize, depth: usize) -> Self {
+        Leg { name, bounds, states, depth }
+    }
+}
+
+/// A named set of explorations.
+#[derive(Clone, Copy, Debug)]
+pub struct Profile<A: Area> {
+    pub name: &'static str,
+    pub about: &'static str,
+    pub quick: &'static [Leg<A>],
+    pub deep: &'static [Leg<A>],
+    /// Properties, by id, that can say nothing here, because what they speak of is the matter of another profile of the area.
+    pub silent: &'static [&'static str],
+}
+
+impl<A: Area> Profile<A> {
+    #[must_use]
+    pub fn legs(&self, size: Size) -> &'static [Leg<A>] {
+        match size {
+            Size::Quick => self.quick,
+            Size::Deep => self.deep,
+        }
+    }
+}
+
+/// A known mistake: the adopted rule book with one decision changed (protocol §8, §13).
+///
+/// A mutant proves that the properties can fail: it names those that it must break and bounds in which a shortest
+/// counterexample exists. It is run once for each named property, with that property alone.
+#[derive(Clone, Copy, Debug)]
+pub struct Mutant<A: Area> {
+    /// As in the protocol's table: `M17`.
+    pub id: &'static str,
+    /// What is done wrong.
+    pub mistake: &'static str,
+    pub rules: A::Rules,
+    /// The properties it must break, by id; none for an equivalent mutant.
+    pub breaks: &'static [&'static str],
+    /// Bounds that show it.
+    pub bounds: A::Bounds,
+    /// Why no property breaks, for a mutant that is equivalent to the adopted protocol.
+    pub equivalent: Option<&'static str>,
+    /// Where the mistake is described.
+    pub source: &'static str,
+}
+
+impl<A: Area> Mutant<A> {
+    #[must_use]
+    pub const fn new(
+        id: &'static str,
+        mistake: &'static str,
+        rules: A::Rules,
+        breaks: &'static [&'static str],
+        bounds: A::Bounds,
+        source: &'static str,
+    ) -> Self {
+        Mutant { id, mistake, rules, breaks, bounds, equivalent: None, source }
+    }
+
+    /// It breaks nothing, because of this.
+    #[must_use]
+    pub const fn equivalent(self, reason: &'static str) -> Self {
+        Mutant { equivalent: Some(reason), ..self }
+    }
+}
