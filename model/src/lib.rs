@@ -47,6 +47,7 @@ pub mod membership;
 pub mod metadata;
 pub mod mutants;
 pub mod pack;
+pub mod pages;
 pub mod profiles;
 pub mod properties;
 pub mod quorum;

@@ -101,6 +101,7 @@ pub const MUTANTS: &[Mutant] = &[
         ONE.reading(1).with_early_rounds(),
         "§13",
     ),
+    mutant("M59", "M11, seen by a reader", m::INSTALL_ONE_LESS, &["S33"], ONE.reading(1), "§13"),
     mutant(
         "M60",
         "recovery honours the union of all ranges",

@@ -277,6 +277,14 @@ areas! {
         let three = sextant_model::volume::world::Bounds::ACROSS.of_three();
         [three.committing(&[0]), three.committing(&[0, 1]), three.growing().committing(&[1])]
     },
+    pages: sextant_model::pages::Pages, small: {
+        use sextant_model::pages::world::Bounds;
+        [
+            Bounds::writing(&[0, 1]).reading().with_failover(1),
+            Bounds::writing(&[0, 0]).collecting().with_replica(),
+            Bounds::across().with_replica().with_failover(2),
+        ]
+    },
 }
 
 #[test]

@@ -15,6 +15,7 @@ use sextant_model::closed::Closed;
 use sextant_model::decisions::{Decision, RuleBook};
 use sextant_model::group::Group;
 use sextant_model::membership::Membership;
+use sextant_model::pages::Pages;
 use sextant_model::volume::Volume;
 use stateright::Model;
 
@@ -347,6 +348,7 @@ static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(|| {
     all.take::<Group<6>>(&Of(PhantomData));
     all.take::<Membership>(&Of(PhantomData));
     all.take::<Volume>(&Of(PhantomData));
+    all.take::<Pages>(&Of(PhantomData));
     all
 });
 

@@ -112,6 +112,16 @@ pub const MUTANTS: &[Mutant] = &[
     mutant("M47", "from six copies to four in one step", m::SHRINK_AT_ONCE, &["S27"], NONE.shrinking(), "S18 §4.1"),
     mutant("M55", "acknowledgements are not counted anew after a change", m::TALLY_KEPT, &["S2", "S27"], ONE, "§5"),
     mutant(
+        "M36''",
+        "the same as M36 in a group of four, while a recovery reads",
+        m::ONE_STEP,
+        &["S1"],
+        ONE_OF_FOUR,
+        "C6",
+    ),
+    mutant("M68", "a change is never taken back", m::NEVER_TAKEN_BACK, &["L5"], ONE.losing(1), "S18 §4.1"),
+    mutant("M69", "a writer never learns of a newer configuration", m::NO_REFRESH, &["L5"], ONE, "S18 §4.1"),
+    mutant(
         "M64",
         "a suspected member discards its records at once",
         m::DISCARD_EARLY,

@@ -2,7 +2,7 @@
 //!
 //! | property | says | broken by |
 //! |---|---|---|
-//! | S1 AckDurable | every acknowledged commit is kept by the recovery that opens | none is run against it yet |
+//! | S1 AckDurable | every acknowledged commit is kept by the recovery that opens | M36'' |
 //! | S2 QuorumDurable | a committed record is on a write quorum of the members that count | M40, M55 |
 //! | S9 SingleWriter | no record that an open epoch does not keep becomes quorate for an older writer | M41 |
 //! | S19 DropAfterFull | a tail drops a record only when every full segment has it | M46 |
@@ -11,10 +11,9 @@
 //! | S29 JoinHydrated | who counts has every record that was quorate when it joined | M36–M38 and their variants |
 //! | S30 NoEarlyDiscard | a member that may be gone back to keeps its records | M64 |
 //! | S32 FullBaseline | every admissible read quorum has a full segment | M44 |
-//! | L5 ChangeSettles | the fault-free suffix ends with one set of members, all of whom know it, and the record committed | none is run against it yet |
+//! | L5 ChangeSettles | the fault-free suffix ends with one set of members, all of whom know it, and the record committed | M68, M69 |
 //!
-//! The last column names only what the table of mutants runs against the property. What nothing is run against, S1 and L5, is not
-//! known to be able to fail here; in the core, S1 and its kin of L are broken by mutants of their own.
+//! The last column names only what the table of mutants runs against the property.
 
 use crate::area::{self, Violation};
 use crate::quorum::letters;

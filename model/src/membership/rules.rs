@@ -43,6 +43,10 @@ rule_book! {
     tail_drop: TailDrop { EveryFull, OneFull }
     /// How a group goes from 4 of 6 to 3 of 4 copies: when the four have every record; in one step (M47).
     shrink: Shrink { AfterHydration, AtOnce }
+    /// How a change may end: on either side; only on the new one (M68).
+    outcome: Outcome { EitherSide, NewSide }
+    /// What a writer does whose configuration is out of date: it learns of the newer one; it goes on (M69).
+    refresh: Refresh { Learns, GoesOn }
 }
 
 impl MembershipRules {
@@ -185,10 +189,16 @@ impl MembershipRules {
         self.numbering == Numbering::EachProposer
     }
 
-    /// Whether a change may settle on this set: every member of it is hydrated as it asks.
+    /// Whether a change may settle on the set at `place`, which is `kept`: every member of it is hydrated as it asks.
     #[must_use]
-    pub fn may_settle(&self, kept: Members, hydrated: &Hydrated) -> bool {
-        hydrated.covers(kept)
+    pub fn may_settle(&self, place: usize, kept: Members, hydrated: &Hydrated) -> bool {
+        hydrated.covers(kept) && (self.outcome == Outcome::EitherSide || place > 0)
+    }
+
+    /// Whether a writer learns of configurations that are newer than its own.
+    #[must_use]
+    pub fn refreshes(&self) -> bool {
+        self.refresh == Refresh::Learns
     }
 
     /// Whether a segment that is in none of the sets of `configuration` may discard its records.
@@ -235,7 +245,7 @@ impl std::fmt::Display for Exchanged {
 pub(crate) mod mistakes {
     use super::{
         Discard, Exchange, FullRead, FullWrite, Hydration, Installation, Joiner, JointWrite, MembershipRules,
-        Numbering, Recount, Shrink, TailDrop, Voters, Watermark,
+        Numbering, Outcome, Recount, Refresh, Shrink, TailDrop, Voters, Watermark,
     };
 
     const A: MembershipRules = MembershipRules::adopted();
@@ -258,4 +268,6 @@ pub(crate) mod mistakes {
     pub const TAILS_DROP_EARLY: MembershipRules = MembershipRules { tail_drop: TailDrop::OneFull, ..A };
     pub const TALLY_KEPT: MembershipRules = MembershipRules { recount: Recount::Never, ..A };
     pub const DISCARD_EARLY: MembershipRules = MembershipRules { discard: Discard::WhenSuspected, ..A };
+    pub const NEVER_TAKEN_BACK: MembershipRules = MembershipRules { outcome: Outcome::NewSide, ..A };
+    pub const NO_REFRESH: MembershipRules = MembershipRules { refresh: Refresh::GoesOn, ..A };
 }

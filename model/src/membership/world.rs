@@ -614,7 +614,7 @@ impl World {
     fn settle(&mut self, rules: &MembershipRules, set: u8) -> Option<()> {
         let newest = self.newest();
         let kept = *newest.sets.get(usize::from(set))?;
-        if !newest.is_joint() || !newest.installed || !rules.may_settle(kept, &self.hydrated()) {
+        if !newest.is_joint() || !newest.installed || !rules.may_settle(set.into(), kept, &self.hydrated()) {
             return None;
         }
         let follows = (self.history.len() - 1) as u8;
@@ -803,7 +803,7 @@ impl World {
     fn refresh(&mut self, rules: &MembershipRules, epoch: Epoch, configuration: u8) -> Option<()> {
         let learnt = self.history.get(usize::from(configuration))?;
         let alive = epoch == FIRST || self.recovery != Recovery::None;
-        if !alive || !learnt.installed || learnt.number <= self.known_to(epoch).number {
+        if !rules.refreshes() || !alive || !learnt.installed || learnt.number <= self.known_to(epoch).number {
             return None;
         }
         self.known[epoch.0 as usize - 1] = configuration;
