@@ -79,6 +79,9 @@ M35 S20 4, S25 2
 M52 S17 8
 M66 L8 8
 M67 S19 7
+M49 S1 14, S13 2
+M50 S4 15, S7 15
+M70 whole 103490
 ";
 
 fn fate(mutant: &Mutant) -> String {

@@ -38,6 +38,7 @@ pub mod confirm;
 pub mod decisions;
 pub mod diff;
 pub mod disk;
+pub mod disks;
 pub mod fields;
 mod forget;
 pub mod group;

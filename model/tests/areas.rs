@@ -285,6 +285,10 @@ areas! {
             Bounds::across().with_replica().with_failover(2),
         ]
     },
+    disks: sextant_model::disks::Disks, small: {
+        use sextant_model::disks::world::Bounds;
+        [Bounds::of_six(1, 1, 1).of_three(), Bounds::of_six(2, 1, 0).of_three(), Bounds::of_six(2, 0, 1).of_three()]
+    },
 }
 
 #[test]

@@ -13,6 +13,7 @@ use serde_json::Value;
 use sextant_model::area::{self, Area, Catalogued, Lane, Mark, Size, Status};
 use sextant_model::closed::Closed;
 use sextant_model::decisions::{Decision, RuleBook};
+use sextant_model::disks::Disks;
 use sextant_model::group::Group;
 use sextant_model::membership::Membership;
 use sextant_model::pages::Pages;
@@ -349,6 +350,7 @@ static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(|| {
     all.take::<Membership>(&Of(PhantomData));
     all.take::<Volume>(&Of(PhantomData));
     all.take::<Pages>(&Of(PhantomData));
+    all.take::<Disks>(&Of(PhantomData));
     all
 });
 

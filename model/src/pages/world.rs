@@ -774,8 +774,7 @@ impl World {
     fn failover(&mut self, bounds: &Bounds, kept: u8) -> Option<()> {
         let scls = self.copies(bounds).iter().map(|node| self.scl(bounds, node));
         // The greatest of some read quorum: as many segments as that are not beyond it, one of them at it.
-        let cut =
-            |scl: u8| (0..usize::from(scl)).filter(|&record| bounds.ends(record)).last().map_or(0, |r| r as u8 + 1);
+        let cut = |scl: u8| (0..usize::from(scl)).rev().find(|&record| bounds.ends(record)).map_or(0, |r| r as u8 + 1);
         let possible = scls
             .clone()
             .any(|at| cut(at) == kept && scls.clone().filter(|&scl| scl <= at).count() >= usize::from(bounds.read));
