@@ -62,6 +62,7 @@ fn another_design_is_explored_by_name_and_strange_names_are_refused() {
         ["model", "check", "mtr", "--rule", "cut=perhaps"],
         ["model", "check", "mtr", "--rule", "fence=in-memory"],
         ["model", "check", "mtr", "--mutant", "M3"],
+        ["model", "check", "mtr", "--property", "S99"],
     ] {
         let refused = sextant(&args, here);
         assert_eq!(refused.status.code(), Some(64), "{args:?}: {}", String::from_utf8_lossy(&refused.stderr));

@@ -8,8 +8,7 @@ use std::time::Duration;
 
 use clap::{Subcommand, ValueEnum};
 use serde::Serialize;
-use serde_json::Value;
-use sextant::explore::catalogue::{self, Leg, Mutant, Profile};
+use sextant::explore::catalogue::{self, Exploration, Leg, Mutant, Profile};
 use sextant::explore::packed::{Begin, Stop, Store};
 use sextant::explore::{self, Counterexample, Death, Engine, Explored, Fate, Plan, Progress};
 use sextant::verdict::{Exit, Verdict};
@@ -73,6 +72,9 @@ struct Check {
     /// model decisions` lists them
     #[arg(long = "rule", value_name = "DECISION=VALUE")]
     rules: Vec<String>,
+    /// Look for a violation of this property alone
+    #[arg(long, value_name = "ID")]
+    property: Option<String>,
     /// Write the counterexample as a case file, which `sextant replay` walks again
     #[arg(long, value_name = "FILE")]
     save: Option<PathBuf>,
@@ -295,7 +297,16 @@ impl Check {
         let mut results = Vec::new();
         for leg in self.legs(size) {
             let plan = Plan { checkpoint: self.checkpoint_of(&leg), ..plan.clone() };
-            let explored = explored(&leg, &rules, &plan)?;
+            let model = leg.open(&rules).map_err(io::Error::other)?;
+            let model = match self.property.as_ref().map(|id| model.only(id)) {
+                None => model,
+                Some(Ok(only)) => only,
+                Some(Err(reason)) => {
+                    output::error(&reason);
+                    return Ok(Exit::Unreadable);
+                }
+            };
+            let explored = explored(leg.name, &*model, &plan)?;
             if !self.json {
                 // A count is pinned for the adopted rules.
                 let pinned = Some(leg.states).filter(|_| rules == area.adopted());
@@ -357,6 +368,9 @@ impl Check {
         }
         if let Some(mutant) = self.mutant {
             let _ = write!(command, " --mutant {}", mutant.id);
+        }
+        if let Some(property) = &self.property {
+            let _ = write!(command, " --property {property}");
         }
         for rule in &self.rules {
             let _ = write!(command, " --rule {rule}");
@@ -480,9 +494,8 @@ fn all_cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-fn explored(leg: &Leg, rules: &Value, plan: &Plan) -> io::Result<Explored> {
-    let model = leg.open(rules).map_err(io::Error::other)?;
-    let mut shown = Shown::new(leg.name);
+fn explored(name: &'static str, model: &dyn Exploration, plan: &Plan) -> io::Result<Explored> {
+    let mut shown = Shown::new(name);
     model.explore(plan, &mut |progress| shown.show(progress)).map_err(io::Error::other)
 }
 

@@ -52,6 +52,12 @@ pub trait AnyArea: Debug + Sync {
 pub trait Exploration: Send + Sync {
     fn bounds(&self) -> String;
 
+    /// The same, judged by one property alone, in either case, and by no *sometimes*.
+    ///
+    /// # Errors
+    /// If there is no such property; the message lists what there is.
+    fn only(&self, property: &str) -> Result<Box<dyn Exploration>, String>;
+
     /// # Errors
     /// As [`explore`].
     fn explore(&self, plan: &Plan, progress: &mut dyn FnMut(Progress)) -> Result<Explored, Failure>;
@@ -137,6 +143,13 @@ fn of_area<A: Area, T: serde::de::DeserializeOwned>(what: &str, value: &Value) -
 impl<A: Catalogued> Exploration for Closed<A> {
     fn bounds(&self) -> String {
         Closed::bounds(self).to_string()
+    }
+
+    fn only(&self, property: &str) -> Result<Box<dyn Exploration>, String> {
+        let found = A::PROPERTIES.iter().find(|own| own.id.eq_ignore_ascii_case(property));
+        let known = || A::PROPERTIES.iter().map(|own| own.id).collect::<Vec<_>>().join(" ");
+        let found = found.ok_or_else(|| format!("{} has no property {property}; it has: {}", A::NAME, known()))?;
+        Ok(Box::new(self.clone().only(found.id)))
     }
 
     fn explore(&self, plan: &Plan, progress: &mut dyn FnMut(Progress)) -> Result<Explored, Failure> {
