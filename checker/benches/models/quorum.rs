@@ -22,7 +22,7 @@ pub struct QuorumLog {
 
 sextant::pack! {
     /// One copy.
-    #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
     pub struct Copied {
         /// Records held, as bits.
         held: u8 => 6,
@@ -86,34 +86,57 @@ impl State {
         self.writers.iter().rposition(|w| w.phase != Phase::Absent).unwrap_or(0)
     }
 
-    /// A recovery with enough answers decides where the log ends; one that has restored enough copies opens; a writer whose
-    /// record four copies have commits it.
-    fn settle(&mut self, reads: u8) {
-        for i in 0..=self.newest() {
-            let bit = 1 << i;
-            let mut writer = self.writers[i];
-            if writer.phase == Phase::Reading && self.count(|c| c.heard & bit != 0) >= usize::from(reads) {
-                let heard = self.copies.iter().filter(|c| c.heard & bit != 0);
-                writer.end = heard.map(|c| 8 - c.held.leading_zeros() as u8).max().unwrap_or(0);
-                writer.phase = Phase::Restoring;
-                self.copies.iter_mut().for_each(|c| c.heard &= !bit);
-            }
-            if writer.phase == Phase::Restoring && self.count(|c| c.restored & bit != 0) >= WRITE {
-                writer.phase = Phase::Open;
-                (writer.committed, writer.sent) = (writer.end, writer.end);
-                self.lost |= self.writers[..i].iter().any(|old| old.committed > writer.end);
-            }
-            if writer.phase == Phase::Open {
-                while writer.committed < writer.sent
-                    && self.count(|c| usize::from(c.fenced) == i && c.held >> writer.committed & 1 == 1) >= WRITE
-                {
-                    writer.committed += 1;
-                    self.lost |=
-                        self.writers[i + 1..].iter().any(|w| w.phase == Phase::Open && w.end < writer.committed);
-                }
-            }
-            self.writers[i] = writer;
+    /// What follows from the last action of writer `i`, and of nobody else: fences and restorations by another writer only
+    /// take copies away from this one. A recovery with enough answers decides where the log ends; one that has restored
+    /// enough copies opens; a writer whose record four copies have commits it.
+    fn settle(&mut self, i: usize, reads: u8) {
+        let (bit, epoch) = (1 << i, i as u8);
+        let mut writer = self.writers[i];
+        if writer.phase == Phase::Reading && self.count(|c| c.heard & bit != 0) >= usize::from(reads) {
+            let heard = self.copies.iter().filter(|c| c.heard & bit != 0);
+            writer.end = heard.map(|c| 8 - c.held.leading_zeros() as u8).max().unwrap_or(0);
+            writer.phase = Phase::Restoring;
+            self.copies.iter_mut().for_each(|c| c.heard &= !bit);
         }
+        if writer.phase == Phase::Restoring && self.count(|c| c.restored & bit != 0) >= WRITE {
+            writer.phase = Phase::Open;
+            (writer.committed, writer.sent) = (writer.end, writer.end);
+            self.lost |= self.writers[..i].iter().any(|old| old.committed > writer.end);
+        }
+        while writer.phase == Phase::Open
+            && writer.committed < writer.sent
+            && self.count(|c| c.fenced == epoch && c.held >> writer.committed & 1 == 1) >= WRITE
+        {
+            writer.committed += 1;
+            self.lost |= self.writers[i + 1..].iter().any(|w| w.phase == Phase::Open && w.end < writer.committed);
+        }
+        self.writers[i] = writer;
+    }
+
+    /// The copies in their canonical order. Seldom more than one is out of place, so insertion it is.
+    fn sort(&mut self) {
+        for i in 1..COPIES {
+            let mut at = i;
+            while at > 0 && self.copies[at - 1].rank() > self.copies[at].rank() {
+                self.copies.swap(at - 1, at);
+                at -= 1;
+            }
+        }
+    }
+}
+
+/// The bits that are set, ascending.
+fn members(mut set: u8) -> impl Iterator<Item = u8> {
+    std::iter::from_fn(move || {
+        let first = set.trailing_zeros() as u8;
+        set &= set.wrapping_sub(1);
+        (first < 8).then_some(first)
+    })
+}
+
+impl Copied {
+    fn rank(self) -> u32 {
+        u32::from_be_bytes([self.held, self.fenced, self.heard, self.restored])
     }
 }
 
@@ -133,26 +156,31 @@ impl Model for QuorumLog {
         if state.newest() < usize::from(self.recoveries) {
             actions.push(Action::Recover);
         }
+        // Of equal copies the first stands for all: states are canonical.
+        let differs = |c: &usize| *c == 0 || state.copies[c - 1].rank() != state.copies[*c].rank();
+        let firsts: u8 = (0..COPIES).filter(differs).map(|c| 1 << c).sum();
         for (i, w) in state.writers.iter().enumerate() {
             let (writer, bit) = (i as u8, 1 << i);
+            if w.phase == Phase::Absent {
+                break;
+            }
             let first = if i == 0 { 0 } else { w.end };
             if w.phase == Phase::Open && w.sent < first + self.records && w.sent < 6 {
                 actions.push(Action::Send { writer });
             }
-            for (c, copied) in state.copies.iter().enumerate() {
-                // Of equal copies the first stands for all: states are canonical.
-                if c > 0 && state.copies[c - 1] == *copied || copied.fenced > writer {
+            for copy in members(firsts) {
+                let copied = state.copies[usize::from(copy)];
+                if copied.fenced > writer {
                     continue;
                 }
-                let copy = c as u8;
                 match w.phase {
                     Phase::Reading if copied.heard & bit == 0 => actions.push(Action::Fence { writer, copy }),
                     Phase::Restoring | Phase::Open if copied.restored & bit == 0 => {
                         actions.push(Action::Restore { writer, copy });
                     }
                     Phase::Open => {
-                        let missing = (first..w.sent).filter(|record| copied.held >> record & 1 == 0);
-                        actions.extend(missing.map(|record| Action::Write { writer, copy, record }));
+                        let missing = ((1 << w.sent) - (1 << first)) & !copied.held;
+                        actions.extend(members(missing).map(|record| Action::Write { writer, copy, record }));
                     }
                     Phase::Absent | Phase::Reading | Phase::Restoring => {}
                 }
@@ -160,14 +188,20 @@ impl Model for QuorumLog {
         }
     }
 
+    #[inline]
     fn next_state(&self, state: &State, action: Action) -> Option<State> {
         let mut next = *state;
-        match action {
-            Action::Recover => next.writers[state.newest() + 1].phase = Phase::Reading,
+        let acting = match action {
+            Action::Recover => {
+                let recovery = state.newest() + 1;
+                next.writers[recovery].phase = Phase::Reading;
+                recovery
+            }
             Action::Fence { writer, copy } => {
                 let copy = &mut next.copies[usize::from(copy)];
                 copy.fenced = writer;
                 copy.heard |= 1 << writer;
+                usize::from(writer)
             }
             Action::Restore { writer, copy } => {
                 let copy = &mut next.copies[usize::from(copy)];
@@ -175,15 +209,19 @@ impl Model for QuorumLog {
                 // Everything up to the end is written, everything behind it deleted.
                 copy.held = (1 << next.writers[usize::from(writer)].end) - 1;
                 copy.restored |= 1 << writer;
+                usize::from(writer)
             }
-            Action::Send { writer } => next.writers[usize::from(writer)].sent += 1,
-            Action::Write { copy, record, .. } => next.copies[usize::from(copy)].held |= 1 << record,
-        }
-        next.settle(self.reads);
-        // One copy has changed, if any.
-        if !next.copies.is_sorted() {
-            next.copies.sort_unstable();
-        }
+            Action::Send { writer } => {
+                next.writers[usize::from(writer)].sent += 1;
+                usize::from(writer)
+            }
+            Action::Write { writer, copy, record } => {
+                next.copies[usize::from(copy)].held |= 1 << record;
+                usize::from(writer)
+            }
+        };
+        next.settle(acting, self.reads);
+        next.sort();
         Some(next)
     }
 

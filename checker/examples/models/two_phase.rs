@@ -145,6 +145,7 @@ impl Model for TwoPhase {
         }
     }
 
+    #[inline]
     fn next_state(&self, state: &State, action: Action) -> Option<State> {
         let mut next = *state;
         match action {

@@ -21,6 +21,19 @@ pub trait Pack: Sized {
         word[0]
     }
 
+    /// As [`Pack::word`], of at most 128 bits.
+    #[inline]
+    fn double_word(&self) -> u128 {
+        if Self::BITS <= 64 {
+            return self.word().into();
+        }
+        let mut words = [0; 2];
+        let mut writer = Writer::new(&mut words);
+        self.put(&mut writer);
+        writer.finish();
+        u128::from(words[0]) | u128::from(words[1]) << 64
+    }
+
     /// The value of [`Pack::word`].
     #[inline]
     fn of_word(word: u64) -> Self {
@@ -32,8 +45,16 @@ pub trait Pack: Sized {
 #[inline]
 #[must_use]
 pub fn fitting(value: u64, width: u32) -> u64 {
-    assert!(width >= 64 || value >> width == 0, "{value} does not fit {width} bits");
+    if width < 64 && value >> width != 0 {
+        does_not_fit(value, width);
+    }
     value
+}
+
+#[cold]
+#[inline(never)]
+fn does_not_fit(value: u64, width: u32) -> ! {
+    panic!("{value} does not fit {width} bits")
 }
 
 /// The low `width` bits of what is `at` bits up.
@@ -58,13 +79,13 @@ pub struct Writer<'a> {
 impl<'a> Writer<'a> {
     /// Law: `out` is as long as everything put takes.
     #[must_use]
-    #[inline]
+    #[inline(always)]
     pub fn new(out: &'a mut [u64]) -> Self {
         Writer { out, at: 0, word: 0, filled: 0 }
     }
 
     /// Puts the low `width` bits, at most 64. Law: `value` fits, because a state that is cut is another state.
-    #[inline]
+    #[inline(always)]
     pub fn put(&mut self, value: u64, width: u32) {
         let value = fitting(value, width);
         if width == 0 {
@@ -92,18 +113,20 @@ impl<'a> Writer<'a> {
 
     /// Bits put so far.
     #[must_use]
-    #[inline]
+    #[inline(always)]
     pub fn position(&self) -> u32 {
         self.at as u32 * 64 + self.filled
     }
 
     /// Writes what is left, and zeros to the end.
-    #[inline]
-    pub fn finish(self) {
+    #[inline(always)]
+    pub fn finish(mut self) {
         if self.filled > 0 {
             self.out[self.at] = self.word;
-            self.out[self.at + 1..].fill(0);
-        } else {
+            self.at += 1;
+        }
+        // Nearly always there is no more room, and to find that out takes less time than to call what fills it.
+        if self.at < self.out.len() {
             self.out[self.at..].fill(0);
         }
     }
@@ -233,6 +256,12 @@ impl<T: Pack, const N: usize> Pack for [T; N] {
     }
 
     #[inline]
+    fn double_word(&self) -> u128 {
+        let each = self.iter().enumerate();
+        each.fold(0, |word, (place, item)| word | item.double_word() << (place as u32 * T::BITS))
+    }
+
+    #[inline]
     fn get(from: &mut Reader) -> Self {
         if Self::BITS <= 64 {
             return Self::of_word(from.get(Self::BITS));
@@ -333,7 +362,23 @@ macro_rules! pack {
                 if Self::BITS <= 64 {
                     return out.put($crate::explore::packed::Pack::word(self), Self::BITS);
                 }
+                if Self::BITS <= 128 {
+                    let word = $crate::explore::packed::Pack::double_word(self);
+                    out.put(word as u64, 64);
+                    return out.put((word >> 64) as u64, Self::BITS - 64);
+                }
                 $($crate::pack!(@put out, self.$field, $type $(=> $bits)?);)*
+            }
+
+            #[inline]
+            fn double_word(&self) -> u128 {
+                let (mut word, mut at) = (0, 0);
+                $(
+                    word |= $crate::pack!(@double self.$field, $type $(=> $bits)?) << at;
+                    at += $crate::pack!(@bits $type $(=> $bits)?);
+                )*
+                let _ = at;
+                word
             }
 
             #[inline]
@@ -347,12 +392,23 @@ macro_rules! pack {
 
             #[inline]
             fn word(&self) -> u64 {
-                let (mut word, mut at) = (0, 0);
+                /// Panics for the field that does not fit: to prepare for it at each field takes longer than to pack them.
+                #[cold]
+                #[inline(never)]
+                fn say_which(value: &$name) {
+                    $(let _ = $crate::pack!(@word value.$field, $type $(=> $bits)?);)*
+                }
+                let (mut word, mut at, mut cut) = (0, 0, false);
                 $(
-                    word |= $crate::pack!(@word self.$field, $type $(=> $bits)?) << at;
+                    let number = $crate::pack!(@number self.$field, $type $(=> $bits)?);
+                    cut |= $crate::pack!(@cut number, $type $(=> $bits)?);
+                    word |= number << at;
                     at += $crate::pack!(@bits $type $(=> $bits)?);
                 )*
                 let _ = at;
+                if cut {
+                    say_which(self);
+                }
                 word
             }
 
@@ -443,6 +499,12 @@ macro_rules! pack {
     (@put $out:ident, $value:expr, $type:ty => $bits:expr) => {
         $out.put(<$type as $crate::explore::packed::Narrow>::widen($value), $bits)
     };
+    (@double $value:expr, $type:ty) => { $crate::explore::packed::Pack::double_word(&$value) };
+    (@double $value:expr, $type:ty => $bits:expr) => { u128::from($crate::pack!(@word $value, $type => $bits)) };
+    (@number $value:expr, $type:ty) => { $crate::explore::packed::Pack::word(&$value) };
+    (@number $value:expr, $type:ty => $bits:expr) => { <$type as $crate::explore::packed::Narrow>::widen($value) };
+    (@cut $number:ident, $type:ty) => { false };
+    (@cut $number:ident, $type:ty => $bits:expr) => { $bits < 64 && $number >> $bits != 0 };
     (@word $value:expr, $type:ty) => { $crate::explore::packed::Pack::word(&$value) };
     (@word $value:expr, $type:ty => $bits:expr) => {
         $crate::explore::packed::fitting(<$type as $crate::explore::packed::Narrow>::widen($value), $bits)
@@ -469,7 +531,7 @@ macro_rules! packed_model {
                 <Self::State as $crate::explore::packed::Pack>::BITS
             }
 
-            #[inline]
+            #[inline(always)]
             fn pack(&self, state: &Self::State, out: &mut $crate::explore::packed::Writer) {
                 $crate::explore::packed::Pack::put(state, out);
             }
@@ -527,6 +589,11 @@ mod tests {
         struct Both { flag: bool, wide: Wide, narrow: [Narrow64; 2], last: u64 }
     }
 
+    crate::pack! {
+        #[derive(Clone, Copy, Debug, PartialEq)]
+        struct Middle { narrow: Narrow64, small: [Small; 2], number: u32 => 25 }
+    }
+
     fn small() -> impl Strategy<Value = Small> {
         prop_oneof![
             Just(Small::Nothing),
@@ -566,6 +633,37 @@ mod tests {
             writer.finish();
             prop_assert_eq!(Both::get(&mut Reader::new(&words)), value);
         }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4000))]
+        #[test]
+        fn two_words_at_once_are_the_fields_one_after_another(
+            narrow in narrow(),
+            small in [small(), small()],
+            number in 0u32..1 << 25,
+        ) {
+            let value = Middle { narrow, small, number };
+            let (mut at_once, mut by_field) = ([u64::MAX; 2], [u64::MAX; 2]);
+            let mut writer = Writer::new(&mut at_once);
+            value.put(&mut writer);
+            prop_assert_eq!((writer.position(), Middle::BITS), (57 + 24 + 25, 57 + 24 + 25));
+            writer.finish();
+            let mut writer = Writer::new(&mut by_field);
+            narrow.put(&mut writer);
+            small.put(&mut writer);
+            writer.put(number.into(), 25);
+            writer.finish();
+            prop_assert_eq!(at_once, by_field);
+            prop_assert_eq!(Middle::get(&mut Reader::new(&at_once)), value);
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "33554432 does not fit 25 bits")]
+    fn a_field_of_two_words_is_never_cut() {
+        let narrow = Narrow64 { first: 0, small: Small::Nothing, pair: (0, false), rest: [0; 2] };
+        Middle { narrow, small: [Small::Nothing; 2], number: 1 << 25 }.double_word();
     }
 
     #[test]

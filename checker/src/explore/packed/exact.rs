@@ -203,6 +203,11 @@ fn short_word(bytes: &[u8]) -> u64 {
 }
 
 impl Visited for Exact {
+    /// A shard is copied to grow, so there are many.
+    fn shard_bits(threads: usize) -> u32 {
+        6 + (threads / 4).next_power_of_two().ilog2().min(4)
+    }
+
     fn new(bytes: usize, shard_bits: u32, memory: usize) -> Self {
         // With more slots than these a slot is no longer.
         let stride = Layout::new(bytes, shard_bits, (memory / bytes).max(CAPACITY_MIN)).stride;

@@ -23,12 +23,39 @@ pub struct Chunk {
 #[derive(Debug)]
 struct Held {
     states: Vec<u8>,
-    counter: Arc<AtomicUsize>,
+    pool: Arc<Pool>,
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
-        self.counter.fetch_sub(self.states.len(), Ordering::Relaxed);
+        self.pool.used.fetch_sub(self.states.len(), Ordering::Relaxed);
+        self.pool.give_back(std::mem::take(&mut self.states));
+    }
+}
+
+/// Buffers of a chunk's size that go from the states explored to those found: new ones would be memory that the system
+/// clears first.
+#[derive(Debug, Default)]
+struct Pool {
+    /// Bytes of states in memory.
+    used: AtomicUsize,
+    spare: Mutex<Vec<Vec<u8>>>,
+}
+
+/// Buffers that a pool keeps.
+const SPARE_MAX: usize = 16;
+
+impl Pool {
+    fn give_back(&self, mut buffer: Vec<u8>) {
+        let mut spare = lock(&self.spare);
+        if buffer.capacity() == CHUNK && spare.len() < SPARE_MAX {
+            buffer.clear();
+            spare.push(buffer);
+        }
+    }
+
+    fn take(&self) -> Vec<u8> {
+        lock(&self.spare).pop().unwrap_or_else(|| Vec::with_capacity(CHUNK))
     }
 }
 
@@ -103,7 +130,7 @@ impl Chunk {
 pub struct Storage {
     /// Bytes of states that may be in memory.
     limit: usize,
-    counter: Arc<AtomicUsize>,
+    pool: Arc<Pool>,
     written: AtomicU64,
     folder: Mutex<Folder>,
 }
@@ -128,7 +155,7 @@ impl Storage {
     }
 
     fn of(limit: usize, folder: Folder) -> Self {
-        Storage { limit, counter: Arc::default(), written: AtomicU64::new(0), folder: Mutex::new(folder) }
+        Storage { limit, pool: Arc::default(), written: AtomicU64::new(0), folder: Mutex::new(folder) }
     }
 
     /// Bytes of states that may be in memory.
@@ -137,10 +164,16 @@ impl Storage {
         self.limit
     }
 
+    /// An empty buffer for the states of a chunk.
+    #[must_use]
+    pub fn buffer(&self) -> Vec<u8> {
+        self.pool.take()
+    }
+
     /// Bytes of states in memory.
     #[must_use]
     pub fn in_memory(&self) -> usize {
-        self.counter.load(Ordering::Relaxed)
+        self.pool.used.load(Ordering::Relaxed)
     }
 
     /// Bytes written to files so far.
@@ -246,9 +279,11 @@ impl Growing<'_> {
         let file = if self.stays || !fits { Some(self.write(&states)?) } else { None };
         let memory = (fits || file.is_none()).then(|| {
             // The last chunks of a level are short, and only their length is counted.
-            states.shrink_to_fit();
-            storage.counter.fetch_add(states.len(), Ordering::Relaxed);
-            Arc::new(Held { states, counter: storage.counter.clone() })
+            if states.len() < CHUNK / 2 {
+                states.shrink_to_fit();
+            }
+            storage.pool.used.fetch_add(states.len(), Ordering::Relaxed);
+            Arc::new(Held { states, pool: storage.pool.clone() })
         });
         lock(&self.inner).chunks.push(Chunk { memory, file });
         Ok(())

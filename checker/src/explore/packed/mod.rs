@@ -16,6 +16,7 @@ mod checkpoint;
 mod exact;
 mod levels;
 mod mix;
+mod region;
 mod run;
 mod search;
 mod shape;

@@ -70,10 +70,10 @@ impl<'a, M: Packed + Sync, V: Visited> Search<'a, M, V> {
             return Err(Failure(format!("the packed engine judges at most 64 properties, not {}", properties.len())));
         }
         assert!(options.threads > 0, "a search needs a thread");
-        let shard_bits = 6 + (options.threads / 4).next_power_of_two().ilog2().min(4);
+        let shard_bits = V::shard_bits(options.threads);
         let shape = Shape::of(model);
-        let (recent, words) = (recent_words::<V>(shape), shape.words);
-        let workers = options.threads * (Worker::memory(1 << shard_bits, words, recent) + 3 * CHUNK);
+        let worker = Worker::memory(1 << shard_bits, shape.words, keeps_recent_states::<V>(shape));
+        let workers = options.threads * (worker + 3 * CHUNK);
         let (levels_limit, table_limit) = match limits(options.memory, workers) {
             // What the first search has given back may still be counted; a trace is worth a little more.
             Err(_) if !judges => (LEAST / 4, LEAST / 2),
@@ -112,8 +112,8 @@ impl<'a, M: Packed + Sync, V: Visited> Search<'a, M, V> {
     }
 
     pub fn workers(&self) -> Vec<Worker> {
-        let (words, recent) = (self.shape.words, recent_words::<V>(self.shape));
-        (0..self.options.threads).map(|_| Worker::new(self.shards.len(), words, recent)).collect()
+        let (words, whole) = (self.shape.words, keeps_recent_states::<V>(self.shape));
+        (0..self.options.threads).map(|_| Worker::new(self.shards.len(), words, whole)).collect()
     }
 
     pub fn first_level(&self, worker: &mut Worker) -> Result<Level, Failure> {
@@ -128,12 +128,10 @@ impl<'a, M: Packed + Sync, V: Visited> Search<'a, M, V> {
             firsts.map(pack).collect::<Vec<_>>()
         })?;
         for state in &firsts {
-            worker.scratch[1..].copy_from_slice(state);
-            self.pass_on(worker);
-            self.flush_full(worker, Some(&growing))?;
+            self.give(worker, |room| room.copy_from_slice(state), Some(&growing))?;
         }
         worker.tally.generated += firsts.len() as u64;
-        self.flush_all(worker, Some(&growing))?;
+        self.flush_all::<0>(worker, Some(&growing))?;
         let tally = self.take_tally(worker);
         growing.finish(tally.new, tally.sum)
     }
@@ -165,7 +163,12 @@ impl<'a, M: Packed + Sync, V: Visited> Search<'a, M, V> {
             let candidates = (!lock(&self.runs).is_empty()).then(|| self.storage.grow_candidates(depth));
             let target = candidates.as_ref().unwrap_or(growing);
             self.on_all(workers, bytes, &mut tell, &|worker, tell| {
-                self.work(worker, &chunks, &left, target, depth, tell)
+                // How many words a state has decides what the inner loops look like.
+                match self.shape.words {
+                    1 => self.work::<1>(worker, &chunks, &left, target, depth, tell),
+                    2 => self.work::<2>(worker, &chunks, &left, target, depth, tell),
+                    _ => self.work::<0>(worker, &chunks, &left, target, depth, tell),
+                }
             })?;
             let mut tally = self.take_tallies(workers);
             let mut known = Known::nothing(self.shards.len());
@@ -218,7 +221,7 @@ impl<'a, M: Packed + Sync, V: Visited> Search<'a, M, V> {
                 for state in states.chunks_exact(self.shape.bytes) {
                     self.shape.widen(state, &mut words);
                     let key = V::key(&words, self.shape.bytes);
-                    let shard = (key >> (64 - self.shard_bits)) as usize;
+                    let shard = self.shard_of(key);
                     let slot = tables[shard].find(key, &words);
                     if !slot.is_some_and(|slot| known.contains(shard, slot)) {
                         new += 1;
@@ -257,14 +260,12 @@ impl<'a, M: Packed + Sync, V: Visited> Search<'a, M, V> {
                     let Some(chunk) = next else { break };
                     chunk.with(|states| {
                         for state in states.chunks_exact(self.shape.bytes) {
-                            self.shape.widen(state, &mut worker.scratch[1..]);
-                            self.pass_on(worker);
-                            self.flush_full(worker, None)?;
+                            self.give(worker, |room| self.shape.widen(state, room), None)?;
                         }
                         Ok(())
                     })??;
                 }
-                self.flush_all(worker, None)
+                self.flush_all::<0>(worker, None)
             })?;
             sum.add(&self.take_tallies(workers));
             self.spill_if_full(&Known::nothing(self.shards.len()))?;
@@ -281,7 +282,7 @@ impl<'a, M: Packed + Sync, V: Visited> Search<'a, M, V> {
         sum
     }
 
-    fn work(
+    fn work<const W: usize>(
         &self,
         worker: &mut Worker,
         chunks: &Mutex<VecDeque<Chunk>>,
@@ -299,7 +300,7 @@ impl<'a, M: Packed + Sync, V: Visited> Search<'a, M, V> {
             let Some(chunk) = next else { break };
             chunk.with(|states| {
                 for state in states.chunks_exact(self.shape.bytes) {
-                    self.visit(worker, &mut actions, state, depth, growing)?;
+                    self.visit::<W>(worker, &mut actions, state, depth, growing)?;
                 }
                 left.fetch_sub((states.len() / self.shape.bytes) as u64, Ordering::Relaxed);
                 Ok(())
@@ -310,7 +311,7 @@ impl<'a, M: Packed + Sync, V: Visited> Search<'a, M, V> {
             self.tell_counts(worker);
             tell();
         }
-        self.flush_all(worker, Some(growing))
+        self.flush_all::<W>(worker, Some(growing))
     }
 
     fn tell_counts(&self, worker: &mut Worker) {
@@ -326,7 +327,7 @@ impl<'a, M: Packed + Sync, V: Visited> Search<'a, M, V> {
 
     /// Judges a state and passes its successors on. What the model does is guarded; what the engine does is not, so that a
     /// mistake here is not taken for one there.
-    fn visit(
+    fn visit<const W: usize>(
         &self,
         worker: &mut Worker,
         actions: &mut Vec<M::Action>,
@@ -349,15 +350,15 @@ impl<'a, M: Packed + Sync, V: Visited> Search<'a, M, V> {
             let mut left = actions.drain(..);
             let mut any = self.ends.load(Ordering::Relaxed);
             loop {
-                let rest = catch_unwind(AssertUnwindSafe(|| self.successors(worker, &state, &mut left)));
+                let rest = catch_unwind(AssertUnwindSafe(|| self.successors::<W>(worker, &state, &mut left)));
                 match rest {
                     Ok(more) => any |= more,
                     Err(panic) => return Err(panic),
                 }
-                if worker.full.is_empty() {
+                if !worker.fresh.is_full() {
                     return Ok(Ok(any));
                 }
-                if let Err(failure) = self.flush_full(worker, Some(growing)) {
+                if let Err(failure) = self.sift::<W>(worker, Some(growing)) {
                     return Ok(Err(failure));
                 }
             }
@@ -401,10 +402,17 @@ impl<'a, M: Packed + Sync, V: Visited> Search<'a, M, V> {
         }
     }
 
-    /// Passes on successors until a batch is full; whether there was any.
-    fn successors(&self, worker: &mut Worker, state: &M::State, actions: &mut impl Iterator<Item = M::Action>) -> bool {
+    /// Packs successors until there is no more room; whether there was any.
+    #[inline]
+    fn successors<const W: usize>(
+        &self,
+        worker: &mut Worker,
+        state: &M::State,
+        actions: &mut impl Iterator<Item = M::Action>,
+    ) -> bool {
+        let words = self.shape.width::<W>();
         let mut any = false;
-        while worker.full.is_empty() {
+        while !worker.fresh.is_full() {
             let Some(action) = actions.next() else { break };
             let label = self.options.labels.map(|labels| (labels.of)(&action));
             let Some(next) = self.model.next_state(state, action) else { continue };
@@ -416,8 +424,8 @@ impl<'a, M: Packed + Sync, V: Visited> Search<'a, M, V> {
             if let Some(count) = label.and_then(|place| worker.tally.actions.get_mut(place)) {
                 *count += 1;
             }
-            self.shape.pack(self.model, next, &mut worker.scratch[1..]);
-            self.pass_on(worker);
+            self.shape.pack(self.model, next, worker.fresh.room(words));
+            worker.fresh.take_up(words);
         }
         any
     }
@@ -433,48 +441,70 @@ impl<'a, M: Packed + Sync, V: Visited> Search<'a, M, V> {
 
     // --- batches ---------------------------------------------------------------------------------------------------
 
-    /// Takes the state that the scratch holds behind its first word.
-    #[inline]
-    fn pass_on(&self, worker: &mut Worker) {
-        let Worker { batches, filled, full, recent, scratch, .. } = worker;
-        let key = V::key(&scratch[1..], self.shape.bytes);
-        scratch[0] = key;
-        if recent.knows(scratch) {
-            return;
-        }
-        let shard = (key >> (64 - self.shard_bits)) as usize;
-        let (stride, room) = (scratch.len(), BATCH * scratch.len());
-        let at = filled[shard];
-        // One word after the other: these are a few, and a call to copy them takes longer.
-        batches[shard * room + at..][..stride].iter_mut().zip(scratch).for_each(|(to, from)| *to = *from);
-        filled[shard] = at + stride;
-        if at + stride == room {
-            full.push(shard);
-        }
+    /// Takes a state that `write` writes.
+    fn give(
+        &self,
+        worker: &mut Worker,
+        write: impl FnOnce(&mut [u64]),
+        growing: Option<&Growing>,
+    ) -> Result<(), Failure> {
+        write(worker.fresh.room(self.shape.words));
+        worker.fresh.take_up(self.shape.words);
+        if worker.fresh.is_full() { self.sift::<0>(worker, growing) } else { Ok(()) }
     }
 
+    /// Puts fresh states into the batches of their shards, but not those that were seen a moment ago. That is as likely as
+    /// not and cannot be predicted, so every state is written, and what was known is written over.
     #[inline]
-    fn flush_full(&self, worker: &mut Worker, growing: Option<&Growing>) -> Result<(), Failure> {
-        while let Some(shard) = worker.full.pop() {
-            self.flush(worker, shard, growing)?;
+    fn sift<const W: usize>(&self, worker: &mut Worker, growing: Option<&Growing>) -> Result<(), Failure> {
+        let words = self.shape.width::<W>();
+        let (stride, room) = (1 + words, BATCH * (1 + words));
+        let Worker { fresh, batches, filled, recent, out, tally, .. } = worker;
+        for state in fresh.drain().chunks_exact(words) {
+            let key = V::key(state, self.shape.bytes);
+            let known = recent.knows(key, state, self.shard_bits);
+            let shard = self.shard_of(key);
+            let at = filled[shard];
+            let entry = &mut batches[shard * room + at..][..stride];
+            entry[0] = key;
+            // One word after the other: these are a few, and a call to copy them takes longer.
+            entry[1..].iter_mut().zip(state).for_each(|(to, from)| *to = *from);
+            filled[shard] = at + if known { 0 } else { stride };
+            if filled[shard] == room {
+                filled[shard] = 0;
+                self.flush::<W>(shard, &batches[shard * room..][..room], out, tally, growing)?;
+            }
         }
         Ok(())
     }
 
-    fn flush_all(&self, worker: &mut Worker, growing: Option<&Growing>) -> Result<(), Failure> {
-        worker.full.clear();
-        for shard in 0..self.shards.len() {
-            self.flush(worker, shard, growing)?;
+    #[inline]
+    fn shard_of(&self, key: u64) -> usize {
+        // With one shard there is no bit that chooses.
+        key.unbounded_shr(u64::BITS - self.shard_bits) as usize
+    }
+
+    fn flush_all<const W: usize>(&self, worker: &mut Worker, growing: Option<&Growing>) -> Result<(), Failure> {
+        self.sift::<W>(worker, growing)?;
+        let Worker { batches, filled, out, tally, .. } = worker;
+        let room = BATCH * (1 + self.shape.width::<W>());
+        for (shard, filled) in filled.iter_mut().enumerate() {
+            let batch = &batches[shard * room..][..std::mem::take(filled)];
+            self.flush::<W>(shard, batch, out, tally, growing)?;
         }
-        growing.map_or(Ok(()), |growing| growing.push(std::mem::take(&mut worker.out)))
+        growing.map_or(Ok(()), |growing| growing.push(std::mem::take(out)))
     }
 
     /// Puts a batch into its table; what is new goes to `growing`, if that is wanted.
-    fn flush(&self, worker: &mut Worker, shard: usize, growing: Option<&Growing>) -> Result<(), Failure> {
-        let Worker { batches, filled, out, tally, .. } = worker;
-        let stride = 1 + self.shape.words;
-        let batch = &batches[shard * BATCH * stride..][..filled[shard]];
-        filled[shard] = 0;
+    fn flush<const W: usize>(
+        &self,
+        shard: usize,
+        batch: &[u64],
+        out: &mut Vec<u8>,
+        tally: &mut Tally,
+        growing: Option<&Growing>,
+    ) -> Result<(), Failure> {
+        let stride = 1 + self.shape.width::<W>();
         if batch.is_empty() {
             return Ok(());
         }
@@ -504,7 +534,7 @@ impl<'a, M: Packed + Sync, V: Visited> Search<'a, M, V> {
         if let Some(growing) = growing
             && out.len() + BATCH * self.shape.bytes > CHUNK
         {
-            let full = std::mem::replace(out, Vec::with_capacity(CHUNK));
+            let full = std::mem::replace(out, self.storage.buffer());
             growing.push(full)?;
         }
         Ok(())
@@ -543,9 +573,9 @@ fn remaining(levels: &[u64], explored: u64, frontier: u64, elapsed: Duration) ->
     Some(elapsed.mul_f64(left / explored as f64))
 }
 
-/// Words of an entry of the recent states that tell the state, or all that is kept of it.
-fn recent_words<V: Visited>(shape: Shape) -> usize {
-    if V::is_exact(shape.bytes) && shape.words > 1 { 1 + shape.words } else { 1 }
+/// Whether recent states are kept themselves, because their keys do not tell them.
+fn keeps_recent_states<V: Visited>(shape: Shape) -> bool {
+    V::is_exact(shape.bytes) && shape.words > 1
 }
 
 /// The least memory that levels and tables get together.

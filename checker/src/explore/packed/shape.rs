@@ -22,8 +22,16 @@ impl Shape {
         vec![0; self.words]
     }
 
-    /// The state's canonical form as words.
+    /// Words of a packed state. `W` says them where they are known while compiling, and is 0 where they are not: the inner
+    /// loops are compiled for each.
+    #[must_use]
     #[inline]
+    pub fn width<const W: usize>(self) -> usize {
+        if W == 0 { self.words } else { W }
+    }
+
+    /// The state's canonical form as words.
+    #[inline(always)]
     pub fn pack<M: Packed>(self, model: &M, state: M::State, words: &mut [u64]) {
         let mut writer = Writer::new(words);
         model.pack(&model.canonical(state), &mut writer);
@@ -42,10 +50,10 @@ impl Shape {
     /// Bytes to words.
     #[inline]
     pub fn widen(self, bytes: &[u8], words: &mut [u64]) {
-        for (word, bytes) in words.iter_mut().zip(bytes.chunks(8)) {
-            let mut whole = [0; 8];
-            whole[..bytes.len()].copy_from_slice(bytes);
-            *word = u64::from_le_bytes(whole);
+        let (whole, short) = bytes.as_chunks::<8>();
+        words.iter_mut().zip(whole).for_each(|(word, bytes)| *word = u64::from_le_bytes(*bytes));
+        if !short.is_empty() {
+            words[whole.len()] = short.iter().rev().fold(0, |word, &byte| word << 8 | u64::from(byte));
         }
     }
 

@@ -5,9 +5,13 @@
 //! capacity will do, not powers of two alone: a table grows by a quarter and stays well filled.
 
 use super::mix;
+use super::region::Region;
 
 /// What the search asks of a shard. `key` is always [`Visited::key`] of `state`.
 pub trait Visited: Send + Sync + Sized {
+    /// How many bits of a key choose the shard, for so many threads.
+    fn shard_bits(threads: usize) -> u32;
+
     /// An empty shard for packed states of `bytes` bytes; the most significant `shard_bits` of a key choose the shard. It
     /// begins with about `memory` bytes.
     fn new(bytes: usize, shard_bits: u32, memory: usize) -> Self;
@@ -54,6 +58,8 @@ pub trait Visited: Send + Sync + Sized {
 /// Slots behind the last home.
 pub(super) const OVERFLOW: usize = 256;
 pub(super) const CAPACITY_MIN: usize = 64;
+/// Slots in which most keys that are there are found, one cache line of them.
+const NEAR: usize = 8;
 /// Above this many slots a shard grows by a quarter instead of doubling.
 const DOUBLES_UPTO: usize = 1 << 12;
 
@@ -78,41 +84,64 @@ pub(super) fn grown(mut capacity: usize, len: usize) -> usize {
 #[derive(Debug)]
 pub struct Fingerprints {
     /// 0 is free. The last slot always is.
-    slots: Vec<u64>,
+    slots: Region,
     capacity: usize,
     len: usize,
     shard_bits: u32,
 }
 
+/// Above this many slots fingerprints grow by a quarter instead of a half.
+const HALVES_UPTO: usize = 1 << 24;
+
 impl Fingerprints {
     #[inline]
     fn home(&self, key: u64) -> usize {
-        ((u128::from(key << self.shard_bits) * self.capacity as u128) >> 64) as usize
+        home(key << self.shard_bits, self.capacity)
     }
 
-    fn rebuild(&mut self, capacity: usize) {
-        let mut slots = vec![0; capacity + OVERFLOW];
-        let old = std::mem::take(&mut self.slots);
+    /// Grows in place: all keys move to the end, and from there, in order, to where they belong now. A key never has to go
+    /// behind those that are still to be moved, because each of these needs a slot behind it too.
+    fn grow(&mut self, capacity: usize) {
+        let old = self.slots();
+        self.slots.grow(capacity + OVERFLOW);
         self.capacity = capacity;
-        let mut next = 0;
-        for &key in old.iter().filter(|&&key| key != 0) {
-            let at = self.home(key).max(next);
-            if at + 1 >= slots.len() {
-                // So many behind the last home are all but impossible with mixed keys; a larger table has room for them.
-                self.slots = old;
-                return self.rebuild(larger(capacity));
+        let slots = self.slots.words_mut();
+        let mut from = slots.len();
+        for slot in (0..old).rev() {
+            if slots[slot] != [0; 8] {
+                from -= 1;
+                slots[from] = slots[slot];
             }
+        }
+        let mut next = 0;
+        for from in from..slots.len() {
+            let key = slots[from];
+            let at = home(u64::from_ne_bytes(key) << self.shard_bits, capacity).max(next).min(from);
+            slots[next..at].fill([0; 8]);
             slots[at] = key;
             next = at + 1;
         }
-        self.slots = slots;
+        slots[next..].fill([0; 8]);
+        if next == slots.len() {
+            // So many behind the last home are all but impossible with mixed keys; a larger table has room for them.
+            self.grow(capacity + capacity / 4);
+        }
+    }
+
+    /// Whether the key lies near its home. Without a branch a slot: most keys are duplicates, and how far from home they lie
+    /// cannot be predicted.
+    #[inline]
+    fn is_near(&self, key: u64) -> bool {
+        // Behind the last home there are more slots than these.
+        let near = &self.slots.words()[self.home(key)..][..NEAR];
+        near.iter().fold(false, |found, slot| found | (u64::from_ne_bytes(*slot) == key))
     }
 
     /// The key's slot, or the one where it belongs.
-    #[inline]
     fn position(&self, key: u64) -> Result<usize, usize> {
-        let from = self.home(key);
-        for (steps, &slot) in self.slots[from..].iter().enumerate() {
+        let (slots, from) = (self.slots.words(), self.home(key));
+        for (steps, slot) in slots[from..].iter().enumerate() {
+            let slot = u64::from_ne_bytes(*slot);
             if slot == key {
                 return Ok(from + steps);
             }
@@ -120,8 +149,21 @@ impl Fingerprints {
                 return Err(from + steps);
             }
         }
-        Err(self.slots.len() - 1)
+        Err(slots.len() - 1)
     }
+
+    fn larger(&self) -> usize {
+        match self.capacity {
+            ..HALVES_UPTO => self.capacity + self.capacity / 2,
+            _ => self.capacity + self.capacity / 4,
+        }
+    }
+}
+
+/// Where a key whose shard is shifted out belongs.
+#[inline]
+fn home(key: u64, capacity: usize) -> usize {
+    ((u128::from(key) * capacity as u128) >> 64) as usize
 }
 
 /// 0 marks a free slot, so the one state whose fingerprint is 0 counts as that of fingerprint 1.
@@ -131,9 +173,14 @@ fn never_zero(key: u64) -> u64 {
 }
 
 impl Visited for Fingerprints {
+    /// A table that grows in place needs no shards but for threads to get out of each other's way.
+    fn shard_bits(threads: usize) -> u32 {
+        if threads == 1 { 0 } else { (4 * threads).next_power_of_two().ilog2().clamp(4, 10) }
+    }
+
     fn new(_: usize, shard_bits: u32, memory: usize) -> Self {
         let capacity = (memory / 8).saturating_sub(OVERFLOW).max(CAPACITY_MIN);
-        Fingerprints { slots: vec![0; capacity + OVERFLOW], capacity, len: 0, shard_bits }
+        Fingerprints { slots: Region::zeroed(capacity + OVERFLOW), capacity, len: 0, shard_bits }
     }
 
     fn is_filled(&self) -> bool {
@@ -150,33 +197,37 @@ impl Visited for Fingerprints {
     }
 
     fn memory(&self) -> usize {
-        self.slots.len() * 8
+        self.slots() * 8
     }
 
     fn reserve(&mut self, more: usize) {
-        let capacity = grown(self.capacity, self.len + more);
-        if capacity > self.capacity {
-            self.rebuild(capacity);
+        while self.len + more > fits(self.capacity) {
+            self.grow(self.larger());
         }
     }
 
     #[inline]
     fn touch(&self, key: u64) -> u64 {
-        self.slots[self.home(key)]
+        let near = &self.slots.words()[self.home(key)..][..NEAR];
+        u64::from_ne_bytes(near[0]) ^ u64::from_ne_bytes(near[NEAR - 1])
     }
 
     #[inline]
     fn insert(&mut self, key: u64, _: &[u64]) -> bool {
+        if self.is_near(key) {
+            return false;
+        }
         loop {
             let Err(at) = self.position(key) else { return false };
-            let end = at + self.slots[at..].iter().take_while(|&&slot| slot != 0).count();
-            if end + 1 < self.slots.len() && self.len < fits(self.capacity) {
-                self.slots.copy_within(at..end, at + 1);
-                self.slots[at] = key;
+            let slots = self.slots.words_mut();
+            let end = at + slots[at..].iter().take_while(|&&slot| slot != [0; 8]).count();
+            if end + 1 < slots.len() && self.len < fits(self.capacity) {
+                slots.copy_within(at..end, at + 1);
+                slots[at] = key.to_ne_bytes();
                 self.len += 1;
                 return true;
             }
-            self.rebuild(larger(self.capacity));
+            self.grow(self.larger());
         }
     }
 
@@ -185,7 +236,7 @@ impl Visited for Fingerprints {
     }
 
     fn slots(&self) -> usize {
-        self.slots.len()
+        self.slots.words().len()
     }
 
     fn record_bytes(_: usize) -> usize {
@@ -193,13 +244,13 @@ impl Visited for Fingerprints {
     }
 
     fn each(&self, _: usize, mut take: impl FnMut(usize, &[u8])) {
-        for (slot, &key) in self.slots.iter().enumerate().filter(|&(_, &key)| key != 0) {
-            take(slot, &key.to_be_bytes());
+        for (slot, key) in self.slots.words().iter().enumerate().filter(|&(_, &key)| key != [0; 8]) {
+            take(slot, &u64::from_ne_bytes(*key).to_be_bytes());
         }
     }
 
     fn clear(&mut self) {
-        self.slots.fill(0);
+        self.slots.words_mut().fill([0; 8]);
         self.len = 0;
     }
 }
@@ -292,6 +343,18 @@ mod tests {
         for (bytes, shard, shard_bits) in [(4, 0, 0), (8, 3, 6), (12, 0, 0), (30, 5, 3)] {
             agrees_with_a_set::<Fingerprints>(bytes, 60_000, shard, shard_bits);
         }
+    }
+
+    /// As if by chance all keys were the greatest ones of the shard: more lie behind the last home than there is room for.
+    #[test]
+    fn keys_that_crowd_at_the_end_make_the_table_grow_and_stay_in_order() {
+        let mut table = Fingerprints::new(8, 0, 0);
+        let keys: Vec<u64> = (0..1000).map(|n| u64::MAX - n * 7919).collect();
+        assert!(keys.iter().all(|&key| table.insert(key, &[])));
+        assert!(keys.iter().all(|&key| !table.insert(key, &[]) && table.find(key, &[]).is_some()));
+        let mut told = Vec::new();
+        table.each(0, |_, record| told.push(u64::from_be_bytes(record.try_into().unwrap())));
+        assert_eq!(told, keys.into_iter().rev().collect::<Vec<_>>());
     }
 
     #[test]

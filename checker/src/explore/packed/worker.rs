@@ -2,19 +2,19 @@
 
 /// Transitions of a shard that are collected before its table is locked.
 pub const BATCH: usize = 64;
-/// Entries of a thread's memory of recent states.
-const RECENT: usize = 1 << 13;
+/// Successors that are collected before their keys are computed, all in one go.
+const FRESH: usize = 64;
+/// Entries of a thread's memory of recent states, as a power of two.
+const RECENT_BITS: u32 = 13;
 
 /// What one thread has beside the model.
 pub struct Worker {
+    pub fresh: Fresh,
     /// By shard, room for [`BATCH`] entries: a key and the words of its state.
     pub batches: Vec<u64>,
     /// Entries of each batch, in words.
     pub filled: Vec<usize>,
-    pub full: Vec<usize>,
     pub recent: Recent,
-    /// The words of one entry.
-    pub scratch: Vec<u64>,
     pub unpacked: Vec<u64>,
     pub out: Vec<u8>,
     pub tally: Tally,
@@ -31,47 +31,77 @@ pub struct Tally {
     pub actions: Vec<u64>,
 }
 
+/// Packed states that were just generated, one behind the other.
+pub struct Fresh {
+    words: Vec<u64>,
+    filled: usize,
+}
+
+impl Fresh {
+    /// Room for the next state, of so many words; [`Fresh::take_up`] keeps what is written there. Law: it is not full.
+    #[inline]
+    pub fn room(&mut self, words: usize) -> &mut [u64] {
+        &mut self.words[self.filled..self.filled + words]
+    }
+
+    #[inline]
+    pub fn take_up(&mut self, words: usize) {
+        self.filled += words;
+    }
+
+    #[inline]
+    pub fn is_full(&self) -> bool {
+        self.filled == self.words.len()
+    }
+
+    /// The states; they are gone with the next [`Fresh::room`].
+    #[inline]
+    pub fn drain(&mut self) -> &[u64] {
+        &self.words[..std::mem::take(&mut self.filled)]
+    }
+}
+
 /// States that a thread has passed on to the tables a moment ago: their keys, and the states too where equal keys do not
 /// prove equal states.
 pub struct Recent {
     entries: Vec<u64>,
-    /// Words of an entry.
-    stride: usize,
+    /// Whether an entry is a key and a state, not a key alone.
+    whole: bool,
 }
 
 impl Recent {
-    pub fn new(stride: usize) -> Self {
-        Recent { entries: vec![u64::MAX; RECENT * stride], stride }
+    /// `words`: those of a state, if it is kept.
+    pub fn new(words: Option<usize>) -> Self {
+        Recent { entries: vec![u64::MAX; (1 + words.unwrap_or(0)) << RECENT_BITS], whole: words.is_some() }
     }
 
-    /// Whether the entry is there; if not, it is from now on.
+    /// Whether the state is there; if not, it is from now on. `shard_bits` of the key are the same for many states.
     #[inline]
-    pub fn knows(&mut self, entry: &[u64]) -> bool {
-        let place = (entry[0].wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - RECENT.ilog2())) as usize;
+    pub fn knows(&mut self, key: u64, state: &[u64], shard_bits: u32) -> bool {
+        let place = (key << shard_bits >> (u64::BITS - RECENT_BITS)) as usize;
         // Of a state whose key looks like a free place it is never said that it is there.
-        if self.stride == 1 {
-            let own = &mut self.entries[place];
-            let known = *own == entry[0] && entry[0] != u64::MAX;
-            *own = entry[0];
-            return known;
+        let is_real = key != u64::MAX;
+        if !self.whole {
+            return (std::mem::replace(&mut self.entries[place], key) == key) & is_real;
         }
-        let own = &mut self.entries[place * self.stride..][..self.stride];
-        let known = own == entry && entry[0] != u64::MAX;
-        own.copy_from_slice(entry);
+        let own = &mut self.entries[place * (1 + state.len())..][..1 + state.len()];
+        let mut known = is_real & (std::mem::replace(&mut own[0], key) == key);
+        for (own, word) in own[1..].iter_mut().zip(state) {
+            known &= std::mem::replace(own, *word) == *word;
+        }
         known
     }
 }
 
 impl Worker {
-    /// `shards` batches of entries of `1 + words` words; `recent`: words of an entry that tell the state.
+    /// `shards` batches of entries of `1 + words` words; `whole`: whether recent states are kept beside their keys.
     #[must_use]
-    pub fn new(shards: usize, words: usize, recent: usize) -> Self {
+    pub fn new(shards: usize, words: usize, whole: bool) -> Self {
         Worker {
+            fresh: Fresh { words: vec![0; FRESH * words], filled: 0 },
             batches: vec![0; shards * BATCH * (1 + words)],
             filled: vec![0; shards],
-            full: Vec::new(),
-            recent: Recent::new(recent),
-            scratch: vec![0; 1 + words],
+            recent: Recent::new(whole.then_some(words)),
             unpacked: vec![0; words],
             out: Vec::new(),
             tally: Tally::default(),
@@ -80,8 +110,9 @@ impl Worker {
 
     /// Bytes that one takes.
     #[must_use]
-    pub fn memory(shards: usize, words: usize, recent: usize) -> usize {
-        8 * (shards * BATCH * (1 + words) + RECENT * recent)
+    pub fn memory(shards: usize, words: usize, whole: bool) -> usize {
+        let recent = if whole { 1 + words } else { 1 };
+        8 * (FRESH * words + shards * BATCH * (1 + words) + (recent << RECENT_BITS))
     }
 }
 
