@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use sextant::linearizability::{
-    AppendList, Counter, Finding, KeyValue, Limits, Model, MultiRegister, Mutex, PriorityQueue, Queue, Set, Stack,
-    Unknown, check, verify,
+    AppendList, Counter, Finding, KeyValue, Limits, ListAppend, Model, MultiRegister, Mutex, PriorityQueue, Queue, Set,
+    Stack, Unknown, check, verify,
 };
 use sextant::verdict::Verdict;
 use sextant_histories::generate::{Model as Generated, Recipe, Rng, Values, make};
@@ -154,6 +154,25 @@ fn multi_registers() {
 }
 
 #[test]
+fn transactions_of_lists() {
+    let both = (
+        "txn",
+        r#"[["append","x",1],["r","x",null],["append","y",2]]"#,
+        r#"[["append","x",1],["r","x",[1]],["append","y",2]]"#,
+    );
+    let seen = |x: &str, y: &str| format!(r#"[["r","x",{x}],["r","y",{y}]]"#);
+    let read = r#"[["r","x",null],["r","y",null]]"#;
+    legal(
+        &ListAppend,
+        &[("txn", read, read), ("txn", read, &seen("[]", "null")), both, ("txn", read, &seen("[1]", "[2]"))],
+    );
+    legal(&ListAppend, &[both, both, ("txn", read, &seen("[1,1]", "[2,2]"))][..1]);
+    illegal(&ListAppend, &[both, ("txn", read, &seen("[1]", "null"))]);
+    illegal(&ListAppend, &[both, ("txn", read, &seen("[1]", "[2,2]"))]);
+    illegal(&ListAppend, &[("txn", r#"[["append","x",1],["r","x",null]]"#, r#"[["append","x",1],["r","x",[]]]"#)]);
+}
+
+#[test]
 fn a_model_refuses_what_it_does_not_have() {
     let refused = |report: sextant::linearizability::Report| {
         assert!(matches!(report.finding, Finding::Unknown(Unknown::Unsupported { .. })), "{report:?}");
@@ -215,14 +234,14 @@ impl Registers {
         self.values.get(key).unwrap_or(&self.initial).clone()
     }
 
-    fn append(&mut self, more: &Value) {
-        let whole = match (self.get(&Key::None), more) {
+    fn append(&mut self, key: &Key, more: &Value) {
+        let whole = match (self.get(key), more) {
             (Value::Str(text), Value::Str(more)) => Value::from(&*format!("{text}{more}")),
             (Value::Null, Value::Str(more)) => Value::Str(more.clone()),
             (Value::List(list), more) => list.iter().chain([more]).cloned().collect(),
             (other, more) => panic!("{more} behind {other}"),
         };
-        self.values.insert(Key::None, whole);
+        self.values.insert(key.clone(), whole);
     }
 }
 
@@ -238,17 +257,19 @@ impl SequentialSpec for Registers {
                 Reply::Written
             }
             Call::Append(more) => {
-                self.append(more);
+                self.append(&Key::None, more);
                 Reply::Done
             }
             Call::Txn(steps) => Reply::Txn(
                 steps
                     .iter()
                     .map(|Micro { kind, key, value }| {
-                        if *kind == MicroKind::Write {
-                            self.values.insert(key.clone(), value.clone());
+                        match kind {
+                            MicroKind::Read => return Micro { kind: *kind, key: key.clone(), value: self.get(key) },
+                            MicroKind::Write => drop(self.values.insert(key.clone(), value.clone())),
+                            MicroKind::Append => self.append(key, value),
                         }
-                        Micro { kind: *kind, key: key.clone(), value: self.get(key) }
+                        Micro { kind: *kind, key: key.clone(), value: value.clone() }
                     })
                     .collect(),
             ),
@@ -295,11 +316,13 @@ enum Kinds {
     KeyValue,
     AppendList,
     MultiRegister,
+    ListAppend,
 }
 
 /// A simulated history, with a lie now and then.
 fn history(kinds: Kinds, rng: &mut Rng, events: usize, lies: usize) -> History {
-    let initial = if let Kinds::AppendList = kinds { Value::List([].into()) } else { Value::Null };
+    let lists = matches!(kinds, Kinds::AppendList | Kinds::ListAppend);
+    let initial = if lists { Value::List([].into()) } else { Value::Null };
     let mut object = Registers { initial, ..Registers::default() };
     let mut open: Vec<Option<(Call, Option<Reply>)>> = vec![None; 3];
     let mut gone = [false; 3];
@@ -330,7 +353,8 @@ fn history(kinds: Kinds, rng: &mut Rng, events: usize, lies: usize) -> History {
                 (call, Kind::Ok(reply))
             }
         };
-        let key = if let Kinds::MultiRegister = kinds { Key::None } else { "x".into() };
+        let is_txn = matches!(kinds, Kinds::MultiRegister | Kinds::ListAppend);
+        let key = if is_txn { Key::None } else { "x".into() };
         made.push(Event { process: process as u64, kind, call, key, time: None });
     }
     History::from_events(made).unwrap()
@@ -343,11 +367,12 @@ fn call(kinds: Kinds, rng: &mut Rng) -> Call {
         (Kinds::KeyValue, 1) => Call::Append(letter(rng)),
         (Kinds::AppendList, 0) => Call::Append(Value::Int(rng.below(3) as i64)),
         (Kinds::KeyValue | Kinds::AppendList, _) => Call::Read,
-        (Kinds::MultiRegister, _) => {
+        (Kinds::MultiRegister | Kinds::ListAppend, _) => {
             let step = |_| {
                 let reads = rng.below(2) == 0;
                 let value = if reads { Value::Null } else { Value::Int(rng.below(2) as i64) };
-                let kind = if reads { MicroKind::Read } else { MicroKind::Write };
+                let changes = if let Kinds::ListAppend = kinds { MicroKind::Append } else { MicroKind::Write };
+                let kind = if reads { MicroKind::Read } else { changes };
                 Micro { kind, key: ["x", "y"][rng.below(2)].into(), value }
             };
             Call::Txn((0..2).map(step).collect())
@@ -381,6 +406,10 @@ fn agree(kinds: Kinds, history: &History) -> Verdict {
             (verdict(history, &AppendList), Registers { initial, ..Registers::default() })
         }
         Kinds::MultiRegister => (verdict(history, &MultiRegister::default()), Registers::default()),
+        Kinds::ListAppend => {
+            let initial = Value::List([].into());
+            (verdict(history, &ListAppend), Registers { initial, ..Registers::default() })
+        }
     };
     let ours = verdict != Verdict::Invalid;
     let operations: Vec<&Operation> = history.operations().iter().collect();
@@ -393,7 +422,7 @@ fn agree(kinds: Kinds, history: &History) -> Verdict {
 
 #[test]
 fn models_without_an_algorithm_of_their_own_agree_with_two_others() {
-    for kinds in [Kinds::KeyValue, Kinds::AppendList, Kinds::MultiRegister] {
+    for kinds in [Kinds::KeyValue, Kinds::AppendList, Kinds::MultiRegister, Kinds::ListAppend] {
         let mut rng = Rng::new(3);
         let (mut valid, mut invalid) = (0, 0);
         for round in 0..12_000 {
@@ -414,8 +443,8 @@ proptest! {
 
     /// The same with a seed and sizes that shrink.
     #[test]
-    fn models_agree(seed: u64, events in 0usize..20, lies in 0usize..60, which in 0usize..3) {
-        let kinds = [Kinds::KeyValue, Kinds::AppendList, Kinds::MultiRegister][which];
+    fn models_agree(seed: u64, events in 0usize..20, lies in 0usize..60, which in 0usize..4) {
+        let kinds = [Kinds::KeyValue, Kinds::AppendList, Kinds::MultiRegister, Kinds::ListAppend][which];
         agree(kinds, &history(kinds, &mut Rng::new(seed), events, lies));
     }
 }

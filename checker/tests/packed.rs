@@ -363,7 +363,7 @@ const STATES: u64 = 1_745_408;
 fn child() {
     let Ok(arguments) = std::env::var("SEXTANT_TEST_CHILD") else { return };
     let arguments: Vec<&str> = arguments.split('|').collect();
-    let [folder, mebibytes, store] = arguments[..] else { panic!("{arguments:?}") };
+    let [folder, mebibytes, store, managers] = arguments[..] else { panic!("{arguments:?}") };
     let checkpoint = (!folder.is_empty()).then(|| Checkpoint {
         folder: folder.into(),
         identity: "two-phase commit".into(),
@@ -375,7 +375,7 @@ fn child() {
         labels: Some(LABELS),
         ..options(2, if store == "exact" { Store::Exact } else { Store::Fingerprints })
     };
-    let found = explore(&TwoPhase::of(MANAGERS), &options, &mut |_| {}).unwrap();
+    let found = explore(&TwoPhase::of(managers.parse().unwrap()), &options, &mut |_| {}).unwrap();
     let disk = found.disk_bytes;
     let peak = sextant::explore::peak_rss_bytes() >> 20;
     let actions: u64 = found.actions.iter().map(|(_, n)| n).sum();
@@ -390,9 +390,13 @@ fn child() {
 }
 
 fn start(folder: &str, mebibytes: &str, store: &str) -> Child {
+    start_with(folder, mebibytes, store, MANAGERS)
+}
+
+fn start_with(folder: &str, mebibytes: &str, store: &str, managers: u8) -> Child {
     Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "child", "--nocapture"])
-        .env("SEXTANT_TEST_CHILD", format!("{folder}|{mebibytes}|{store}"))
+        .env("SEXTANT_TEST_CHILD", format!("{folder}|{mebibytes}|{store}|{managers}"))
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
@@ -460,6 +464,32 @@ fn a_search_that_is_killed_again_and_again_ends_with_the_same_counts() {
         assert_eq!(counts, whole, "{store}, after {kills} kills");
         assert!(kills >= 2, "{store}: the child was never killed");
     }
+}
+
+/// Two-phase commit with nine resource managers, killed twenty times, each time at a random moment of a run of its own.
+#[test]
+#[ignore = "takes minutes: `cargo test --release -p sextant --test packed -- --ignored`"]
+fn each_of_twenty_searches_of_ten_million_states_that_are_killed_ends_with_the_same_counts() {
+    let began = Instant::now();
+    let (whole, ..) = result(start_with("", "", "fingerprints", 9));
+    assert!(whole.starts_with("Complete 10340352 "), "{whole}");
+    let length = began.elapsed().as_millis() as u64;
+    let mut seed = 0x9e37_79b9_7f4a_7c15u64;
+    let mut bitten = 0;
+    for round in 0..20 {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().to_str().unwrap();
+        let mut child = start_with(path, "", "fingerprints", 9);
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        std::thread::sleep(Duration::from_millis((seed >> 33) % length));
+        bitten += u32::from(child.try_wait().unwrap().is_none());
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let levels = std::fs::read_dir(path).unwrap().count();
+        assert_eq!(result(start_with(path, "", "fingerprints", 9)).0, whole, "round {round}");
+        println!("round {round}: killed with {levels} files written, {:.0?} since the begin", began.elapsed());
+    }
+    assert!(bitten >= 15, "only {bitten} were still running when they were killed");
 }
 
 fn checkpointed(folder: &Path, begin: Begin) -> Options<two_phase::Action> {

@@ -8,6 +8,7 @@ pub mod case;
 pub mod catalogue;
 mod closed;
 pub mod diagram;
+pub mod liveness;
 mod mutants;
 pub mod packed;
 

@@ -1,21 +1,21 @@
 //! The gate: everything that a configuration lists, judged to the end, in one table with one exit code.
 
 mod config;
+mod histories;
 mod junit;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use sextant_histories::History;
 use sextant_model::area::Size;
 
 use crate::explore::catalogue::{Leg, Mutant, Profile};
 use crate::explore::{self, Death, Engine, Plan};
 use crate::harness::{self, Config as RunConfig, HarnessError, Progress};
-use crate::linearizability::{CasRegister, Finding, Limits, check, verify};
-use crate::verdict::{Exit, Verdict};
+use crate::verdict::Exit;
 
 pub use config::{Config, ConfigError, Histories, Profiled, Run};
+pub use histories::{histories_in, judge_history};
 pub use junit::write as write_junit;
 
 /// One line of the table.
@@ -110,33 +110,6 @@ pub fn judge_mutant(mutant: &Mutant) -> Row {
     })
 }
 
-/// Judges one recorded history, which must get the verdict `expected`.
-#[must_use]
-pub fn judge_history(file: &Path, expected: Verdict) -> Row {
-    let name = file.file_name().map_or_else(|| file.display().to_string(), |n| n.to_string_lossy().into_owned());
-    row("history", name, || {
-        let history = match History::read(file) {
-            Ok(history) => history,
-            Err(error) => return Ok((Exit::Unreadable, error.to_string())),
-        };
-        let report = check(&history, &CasRegister::default(), &Limits::default());
-        if let Finding::Valid(linearizations) = &report.finding {
-            verify(&history, &CasRegister::default(), linearizations)
-                .map_err(|r| format!("own linearization does not replay: {r}"))?;
-        }
-        let (verdict, operations) = (report.verdict(), report.operations);
-        Ok(match (verdict == expected, report.reason()) {
-            (true, None) => (Exit::Valid, format!("{operations} operations, linearizable")),
-            (true, Some(reason)) => (Exit::Valid, format!("{operations} operations, {verdict} as expected: {reason}")),
-            (false, reason) => {
-                let reason = reason.map(|r| format!(": {r}")).unwrap_or_default();
-                let exit = if verdict == Verdict::Unknown { Exit::Unknown } else { Exit::Invalid };
-                (exit, format!("{operations} operations, {verdict}, expected {expected}{reason}"))
-            }
-        })
-    })
-}
-
 /// Runs a cluster under faults; the folder of its evidence, and where it was judged, its row.
 #[must_use]
 pub fn run_cluster(config: &RunConfig, progress: &mut dyn FnMut(Progress)) -> (Row, Option<PathBuf>) {
@@ -155,26 +128,6 @@ pub fn run_cluster(config: &RunConfig, progress: &mut dyn FnMut(Progress)) -> (R
         Err(error) => Err(error.to_string()),
     });
     (row, store)
-}
-
-/// The histories of a folder, by name; the file itself if it is one.
-///
-/// # Errors
-/// If the folder cannot be read or holds no history.
-pub fn histories_in(path: &Path) -> Result<Vec<PathBuf>, String> {
-    if !path.is_dir() {
-        return Ok(vec![path.to_owned()]);
-    }
-    let failed = |error: std::io::Error| format!("read {}: {error}", path.display());
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(path).map_err(failed)? {
-        let file = entry.map_err(failed)?.path();
-        if file.extension().is_some_and(|e| e == "jsonl") {
-            files.push(file);
-        }
-    }
-    files.sort();
-    if files.is_empty() { Err(format!("{}: holds no .jsonl file", path.display())) } else { Ok(files) }
 }
 
 /// A row for something that could not even be begun.

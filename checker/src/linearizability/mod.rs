@@ -95,8 +95,8 @@ pub use etcd::{Etcd, Store};
 pub use evidence::{Evidence, Prefix};
 pub use model::{Family, Model};
 pub use models::{
-    AppendList, Bag, CasRegister, Chain, Counter, KeyValue, Line, MultiRegister, Mutex, PriorityQueue, Queue, Register,
-    Set, Stack,
+    AppendList, Bag, CasRegister, Chain, Counter, KeyValue, Line, ListAppend, MultiRegister, Mutex, PriorityQueue,
+    Queue, Register, Set, Stack,
 };
 pub use verify::verify;
 

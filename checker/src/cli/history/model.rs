@@ -2,8 +2,8 @@
 
 use clap::ValueEnum;
 use sextant::linearizability::{
-    AppendList, CasRegister, Counter, Etcd, KeyValue, Model, MultiRegister, Mutex, PriorityQueue, Queue, Register, Set,
-    Stack,
+    AppendList, CasRegister, Counter, Etcd, KeyValue, ListAppend, Model, MultiRegister, Mutex, PriorityQueue, Queue,
+    Register, Set, Stack,
 };
 use sextant_histories::{History, Value};
 
@@ -31,6 +31,8 @@ pub enum ModelName {
     KeyValue,
     /// read, append of elements
     AppendList,
+    /// txn of reads and appends of elements
+    ListAppend,
     /// etcd's key-value store, for reports of its robustness tests
     Etcd,
 }
@@ -72,6 +74,7 @@ impl ModelName {
             Self::Mutex => then.with(&Mutex),
             Self::KeyValue => then.with(&KeyValue { initial }),
             Self::AppendList => then.with(&AppendList),
+            Self::ListAppend => then.with(&ListAppend),
             Self::Etcd => then.with(&Etcd::for_history(history)),
         }
     }
