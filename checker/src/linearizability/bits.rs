@@ -34,10 +34,6 @@ impl<const W: usize> Bits<W> {
         self
     }
 
-    pub(super) fn count(&self) -> u32 {
-        self.0.iter().map(|word| word.count_ones()).sum()
-    }
-
     pub(super) fn covers(&self, other: &Self) -> bool {
         self.0.iter().zip(&other.0).all(|(own, others)| others & !own == 0)
     }

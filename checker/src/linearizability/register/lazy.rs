@@ -89,23 +89,11 @@ pub(super) fn decide(
     }
     let room = Room { layout: &layout, budget, cancelled };
     match layout.width {
-        0..=64 => Some(search::<1>(room)),
-        65..=256 => Some(search::<4>(room)),
+        0..=64 => Some(Search::<1>::new(room).run()),
+        65..=256 => Some(Search::<4>::new(room).run()),
         _ => None,
     }
 }
-
-/// First with a few configurations only, which finds most linearizations there are; where that gets stuck, with all.
-fn search<const W: usize>(room: Room<'_>) -> Found {
-    let mut narrow = Search::<W>::new(room, FEW);
-    match narrow.run() {
-        Found::Violation(_) if narrow.dropped => Search::<W>::new(room, usize::MAX).run(),
-        found => found,
-    }
-}
-
-/// How many configurations a first attempt keeps from one return to the next.
-const FEW: usize = 64;
 
 #[derive(Clone, Copy)]
 struct Room<'a> {
@@ -136,10 +124,6 @@ struct Search<'a, const W: usize> {
     now: u32,
     returned: usize,
     steps: u64,
-    /// How many configurations to keep from one return to the next, and whether any was dropped: then only an order that is
-    /// found counts, not that none is.
-    most: usize,
-    dropped: bool,
 }
 
 /// The two sides of one return.
@@ -151,7 +135,7 @@ struct Sides<const W: usize> {
 }
 
 impl<'a, const W: usize> Search<'a, W> {
-    fn new(room: Room<'a>, most: usize) -> Self {
+    fn new(room: Room<'a>) -> Self {
         let layout = room.layout;
         Self {
             layout,
@@ -171,12 +155,10 @@ impl<'a, const W: usize> Search<'a, W> {
             now: 0,
             returned: 0,
             steps: 0,
-            most,
-            dropped: false,
         }
     }
 
-    fn run(&mut self) -> Found {
+    fn run(mut self) -> Found {
         let mut level = vec![Config::new(INITIAL, self.layout.crowds.len())];
         let mut sides = Sides { item: 0, with: Front::new(), open: Front::new() };
         for (place, step) in self.layout.steps.iter().enumerate() {
@@ -194,7 +176,6 @@ impl<'a, const W: usize> Search<'a, W> {
                         return Found::Violation(self.dead(item, place, before, &sides.open));
                     }
                     level.extend(sides.with.drain());
-                    self.keep_few(&mut level);
                     self.paths.compact(|| level.iter_mut().map(|config| &mut config.path).collect());
                     self.forget(item);
                 }
@@ -202,15 +183,6 @@ impl<'a, const W: usize> Search<'a, W> {
         }
         let path = level.first().map_or(ROOT, |config| config.path);
         Found::Order(self.layout.unfold(&self.paths.all(path), self.layout.steps.len()))
-    }
-
-    /// Those that have used the fewest indeterminate operations and seen the most are the most likely to go on.
-    fn keep_few(&mut self, level: &mut Vec<Config<W>>) {
-        if level.len() > self.most {
-            level.sort_by_key(|config| (config.used_in_all, std::cmp::Reverse(config.seen.count())));
-            level.truncate(self.most);
-            self.dropped = true;
-        }
     }
 
     fn slot(&self, item: u32) -> usize {
