@@ -38,7 +38,12 @@ fn a_counterexample_is_saved_drawn_and_walked_again() {
         ("strange", case.replace("area volume", "area moon"), 64),
         ("rules", case.replace("\"cut\"", "\"cat\""), 64),
         ("empty", String::new(), 64),
+        ("huge", case.replace("\"copies\":6", "\"copies\":200"), 64),
+        ("many", case.replace("\"recoveries\":1", "\"recoveries\":9"), 64),
+        ("nobody", case.replacen("\"copy\":0", "\"copy\":99", 1), 1),
+        ("no epoch", case.replacen("\"epoch\":2", "\"epoch\":0", 1), 1),
     ] {
+        assert_ne!(text, case, "{name} changes nothing");
         std::fs::write(folder.path().join("y.case"), text).unwrap();
         let found = sextant(&["replay", "y.case"], folder.path());
         let told = format!("{}{}", String::from_utf8_lossy(&found.stdout), String::from_utf8_lossy(&found.stderr));
@@ -66,6 +71,11 @@ fn another_design_is_explored_by_name_and_strange_names_are_refused() {
     ] {
         let refused = sextant(&args, here);
         assert_eq!(refused.status.code(), Some(64), "{args:?}: {}", String::from_utf8_lossy(&refused.stderr));
+    }
+    // A property of which this profile can say nothing is not valid here.
+    for (property, code) in [("S31", 2), ("s6", 0)] {
+        let asked = sextant(&["model", "check", "mtr", "--property", property], here);
+        assert_eq!(asked.status.code(), Some(code), "{property}: {}", String::from_utf8_lossy(&asked.stdout));
     }
     let listed = sextant(&["model", "decisions"], here);
     assert!(String::from_utf8_lossy(&listed.stdout).contains("at-vdl | at-vcl"));

@@ -52,6 +52,13 @@ pub trait Area: Copy + Debug + Send + Sync + Sized + 'static {
         rules
     }
 
+    /// Whether the world can hold what these rules and bounds ask for; they may come from a file.
+    ///
+    /// # Errors
+    /// What is wrong with them.
+    fn admits(rules: &Self::Rules, bounds: &Self::Bounds) -> Result<(), String>;
+
+    /// Law: asked only within what [`Area::admits`], as everything below.
     fn initial(context: Context<Self>) -> Self::State;
 
     /// Every action that could be possible; [`Area::after`] tells which are. Of interchangeable actors only one need be named
@@ -275,3 +282,113 @@ impl<A: Area> Mutant<A> {
         Mutant { equivalent: Some(reason), ..self }
     }
 }
+
+/// Whether a group has from one to `most` copies, and quorums of at least one and at most all of them.
+pub(crate) fn admissible_quorums(copies: u8, write: u8, read: u8, most: usize) -> Result<(), String> {
+    if copies == 0 || usize::from(copies) > most {
+        return Err(format!("{copies} copies: there can be 1 to {most}"));
+    }
+    match [("write", write), ("read", read)].into_iter().find(|(_, quorum)| !(1..=copies).contains(quorum)) {
+        Some((name, quorum)) => Err(format!("a {name} quorum of {quorum} of {copies} copies")),
+        None => Ok(()),
+    }
+}
+
+/// Whether a number is at most `most`.
+pub(crate) fn at_most(name: &str, number: usize, most: usize) -> Result<(), String> {
+    if number > most { Err(format!("{number} {name}: there can be at most {most}")) } else { Ok(()) }
+}
+
+/// Where actors come from if those of each class are put in the order of their keys: `to` was `sources[to]`.
+pub(crate) fn sources_by<K: Ord>(classes: &[Vec<usize>], actors: usize, key: impl Fn(usize) -> K) -> Vec<usize> {
+    let mut sources: Vec<usize> = (0..actors).collect();
+    for class in classes {
+        let mut sorted = class.clone();
+        sorted.sort_by_key(|&actor| key(actor));
+        class.iter().zip(sorted).for_each(|(&to, from)| sources[to] = from);
+    }
+    sources
+}
+
+/// Inside an `impl Area`: the kinds of actions with their names, so that a name and its number cannot part.
+/// `kinds!(Action { Recover: "recover", FenceRead: "fence" });`
+macro_rules! kinds {
+    ($action:ident { $($variant:ident: $name:literal),* $(,)? }) => {
+        const KINDS: &'static [&'static str] = &[$($name),*];
+
+        #[inline]
+        fn kind(action: &$action) -> usize {
+            enum Place { $($variant),* }
+            match action {
+                $($action::$variant { .. } => Place::$variant as usize,)*
+            }
+        }
+    };
+}
+
+/// Inside an `impl Area`: what is asked of a world that has methods of these names, whose state is packed by its
+/// [`crate::fields::Field`], and whose bounds say `symmetry`.
+macro_rules! of_its_world {
+    ($world:ident, $bounds:ident, $action:ident) => {
+        type Bounds = $bounds;
+        type State = $world;
+        type Action = $action;
+        type Layout = ();
+
+        fn admits(_: &Self::Rules, bounds: &$bounds) -> Result<(), String> {
+            bounds.admissible()
+        }
+
+        fn initial(c: Context<Self>) -> $world {
+            $world::created(c.bounds)
+        }
+
+        fn candidates(c: Context<Self>, state: &$world, take: impl FnMut($action)) {
+            state.candidates(c.bounds, take);
+        }
+
+        fn after(c: Context<Self>, state: &$world, action: $action) -> Option<$world> {
+            state.after(c.rules, c.bounds, action)
+        }
+
+        fn is_reduced(bounds: &$bounds) -> bool {
+            bounds.symmetry.is_on()
+        }
+
+        fn unreduced(bounds: $bounds) -> $bounds {
+            bounds.unreduced()
+        }
+
+        fn classes(c: Context<Self>) -> Vec<Vec<usize>> {
+            c.bounds.classes()
+        }
+
+        fn permuted(_: Context<Self>, state: &$world, sources: &[usize]) -> $world {
+            state.permuted(sources)
+        }
+
+        fn canonical(c: Context<Self>, state: $world) -> $world {
+            state.canonical(c.bounds)
+        }
+
+        fn sources(c: Context<Self>, state: &$world) -> Vec<usize> {
+            state.sources(c.bounds)
+        }
+
+        fn renamed(action: $action, names: &[usize]) -> $action {
+            action.renamed(names)
+        }
+
+        fn layout(_: Context<Self>) {}
+
+        fn pack(_: Context<Self>, (): &(), state: &$world, out: &mut impl crate::pack::Put) {
+            crate::fields::Field::put(state, out);
+        }
+
+        fn unpack(_: Context<Self>, (): &(), from: &mut impl crate::pack::Get) -> $world {
+            crate::fields::Field::get(from)
+        }
+    };
+}
+
+pub(crate) use {kinds, of_its_world};

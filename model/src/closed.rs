@@ -49,10 +49,15 @@ impl<A: Area> Closed<A> {
 
     /// Only the property `id`, and no *sometimes*: what a shortest counterexample needs.
     #[must_use]
-    pub fn only(mut self, id: &str) -> Self {
+    pub fn only(self, id: &str) -> Self {
+        Closed { vacuity: Switch::Off, ..self.judging(id) }
+    }
+
+    /// Only the property `id`, with its *sometimes*.
+    #[must_use]
+    pub fn judging(mut self, id: &str) -> Self {
         self.properties.retain(|property| property.id == id);
         assert!(self.properties.len() == 1, "there is no property {id}");
-        self.vacuity = Switch::Off;
         self
     }
 

@@ -1,9 +1,12 @@
 //! The area that the core explores: one protection group of `N` copies, its writers, their recoveries, gossip.
 
 use crate::action::Action;
-use crate::area::{Area, Catalogued, Context, Lane, Mark, Mutant, Profile, Property, Status};
+use crate::area::{
+    Area, Catalogued, Context, Lane, Mark, Mutant, Profile, Property, Status, admissible_quorums, kinds,
+};
 use crate::bounds::Bounds;
 use crate::instance::Phase;
+use crate::logset::Bits;
 use crate::pack::{self, Get, Layout, Put};
 use crate::rules::{Rules, Scheme};
 use crate::types::SegmentId;
@@ -22,28 +25,45 @@ impl<const N: usize> Area for Group<N> {
     type Layout = Layout;
 
     const NAME: &'static str = "core";
-    const KINDS: &'static [&'static str] = &[
-        "recover",
-        "fence",
-        "decide",
-        "truncate",
-        "allocate",
-        "write",
-        "gossip",
-        "sync",
-        "crash",
-        "wipe",
-        "read",
-        "begin round",
-        "confirm",
-    ];
     const PROPERTIES: &'static [Property<Self>] = &properties::all::<N>();
+
+    kinds!(Action {
+        Recover: "recover",
+        FenceRead: "fence",
+        Decide: "decide",
+        Truncate: "truncate",
+        Allocate: "allocate",
+        Write: "write",
+        Gossip: "gossip",
+        Sync: "sync",
+        Crash: "crash",
+        Wipe: "wipe",
+        Read: "read",
+        BeginRound: "begin round",
+        Confirm: "confirm",
+    });
 
     /// The allocation limit is that of the bounds.
     fn settled(rules: Rules, bounds: &Bounds) -> Rules {
         let copies = N as u8;
         assert!(rules.scheme.copies == copies, "the scheme has {} copies, the world {copies}", rules.scheme.copies);
         rules.with_lal(bounds.lal)
+    }
+
+    fn admits(rules: &Rules, bounds: &Bounds) -> Result<(), String> {
+        let Scheme { copies, zones, write, read } = rules.scheme;
+        if usize::from(copies) != N {
+            return Err(format!("a scheme of {copies} copies: the world has {N}"));
+        }
+        admissible_quorums(copies, write, read, N)?;
+        if zones == 0 || copies % zones != 0 {
+            return Err(format!("{copies} copies cannot be spread evenly over {zones} zones"));
+        }
+        let lsns = u64::from(bounds.recoveries)
+            .saturating_add(1)
+            .saturating_mul(bounds.lal.saturating_add(bounds.records.into()));
+        let capacity = Bits::CAPACITY;
+        if lsns > capacity { Err(format!("up to {lsns} LSNs: a state holds {capacity}")) } else { Ok(()) }
     }
 
     fn initial(c: Context<Self>) -> World<N> {
@@ -58,25 +78,6 @@ impl<const N: usize> Area for Group<N> {
     #[inline]
     fn after(c: Context<Self>, state: &World<N>, action: Action) -> Option<World<N>> {
         state.after(c.rules, c.bounds, action)
-    }
-
-    #[inline]
-    fn kind(action: &Action) -> usize {
-        match action {
-            Action::Recover => 0,
-            Action::FenceRead { .. } => 1,
-            Action::Decide { .. } => 2,
-            Action::Truncate { .. } => 3,
-            Action::Allocate { .. } => 4,
-            Action::Write { .. } => 5,
-            Action::Gossip { .. } => 6,
-            Action::Sync { .. } => 7,
-            Action::Crash { .. } => 8,
-            Action::Wipe { .. } => 9,
-            Action::Read { .. } => 10,
-            Action::BeginRound { .. } => 11,
-            Action::Confirm { .. } => 12,
-        }
     }
 
     #[inline]

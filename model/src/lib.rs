@@ -52,6 +52,7 @@ pub mod pages;
 pub mod profiles;
 pub mod properties;
 pub mod quorum;
+pub mod records;
 pub mod recovery;
 pub mod rules;
 pub mod segment;

@@ -75,7 +75,7 @@ pub const MUTANTS: &[Mutant] = &[
     ),
     mutant("M11", "epoch and ranges installed on one copy less", m::INSTALL_ONE_LESS, &["S4"], TWO, "S18 §2.4"),
     mutant("M12", "recovery ignores earlier ranges", m::IGNORE_RANGES, &["S4"], TWO, "S17 §4.3"),
-    mutant("M13", "no write-back before opening", m::NO_WRITE_BACK, &["S3"], TWO, "§4 R3"),
+    mutant("M13", "no write-back before opening", m::NO_WRITE_BACK, &["S3", "S7"], TWO, "§4 R3"),
     mutant("M14", "range counted from the VDL alone", m::RANGE_FROM_VDL, &["S5", "S5b"], TWO, "C14"),
     mutant("M15", "new LSNs right after the VDL", m::NO_GAP, &["S5"], ONE, "S18 §2.4"),
     mutant("M16", "allocation limit not enforced", m::NO_LIMIT, &["S5b"], Bounds::of(2, 1).with_lal(1), "S17 §4.2.1"),
@@ -110,6 +110,6 @@ pub const MUTANTS: &[Mutant] = &[
         Bounds::of(1, 3),
         "C15",
     ),
-    mutant("M61", "TRUNC adds to the ranges", m::ADD_RANGES, &["L2"], TWO, "C15"),
+    mutant("M61", "TRUNC adds to the ranges", m::ADD_RANGES, &["L2", "L1", "L3"], TWO, "C15"),
     mutant("M62", "a segment serves on the fence alone", m::FENCE_ALONE, &["S12"], ONE.with_late_fences(), "C16"),
 ];

@@ -7,7 +7,7 @@
 //! | S4 NoResurrection | what an opened recovery annulled, no later one keeps | M10–M12 |
 //! | S5 LSNUnique | no LSN is allocated twice | M14, M15 |
 //! | S5b RangeCovers | no record of an older epoch lies above a truncation range | M14, M16 |
-//! | S7 RecoveryIdempotent | epochs increase, and a later recovery keeps what an opened one kept | no mutant names it yet |
+//! | S7 RecoveryIdempotent | epochs increase, and a later recovery keeps what an opened one kept | M13 |
 //! | S9 SingleWriter | no record that an open epoch does not keep becomes quorate for an older writer | M3, M4, M54 |
 //! | S10 EpochMonotoneDurable | a member's epochs never decrease, restarts included | M5, M18 |
 //! | S11 RejectNotAck | nothing is acknowledged that the segment lacks | M8 |
@@ -15,13 +15,12 @@
 //! | S13 SCLSound | the chain up to the SCL has no gap | M19 |
 //! | S14 AckPersisted | what is acknowledged survives a crash | M17 |
 //! | S15 GossipNoInvent | segments hold only allocated records, and none that the epoch they serve annulled | M10 |
-//! | S16 GossipMonotone | gossip lowers no SCL and removes no live record | none yet: see below |
-//! | S33 LinearizableRead | a read answers at or above every commit acknowledged before it | M4, M56–M58 |
-//! | L1–L4 | the fault-free suffix ends converged | M61 (L2); L1, L3 and L4 have no mutant of their own yet |
+//! | S16 GossipMonotone | gossip lowers no SCL and removes no live record | none: see below |
+//! | S33 LinearizableRead | a read answers at or above every commit acknowledged before it | M56–M59 |
+//! | L1–L4 | the fault-free suffix ends converged | M61 (L1, L2, L3); L4 by M65, where the limit is decided: in the volume |
 //!
-//! S16 is broken by no mutant of this core: gossip here only appends. It guards the mutants of repair by copying, which the
-//! membership profile brings. S2, S6, S8 and S17 to S32 speak of groups, mini-transactions, pages and members, which this
-//! core does not model.
+//! S16 is broken by no mutant: gossip only appends, and no decision could make it do anything else. S2, S6, S8 and S17 to S32
+//! speak of groups, mini-transactions, pages and members, which have areas of their own.
 //!
 //! Beside each property stands a *sometimes*: a state that makes the property say something, which must be reachable.
 

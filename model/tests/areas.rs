@@ -6,7 +6,7 @@ mod common;
 
 use std::collections::BTreeSet;
 
-use common::explore;
+use common::{choices, explore, walk};
 use proptest::prelude::*;
 use proptest::test_runner::{RngSeed, TestRunner};
 use sextant_model::area::{Area, Catalogued, Leg};
@@ -102,22 +102,6 @@ fn models<A: Catalogued>() -> Vec<Closed<A>> {
     legs.map(|leg| adopted(leg.bounds)).chain(mutants).collect()
 }
 
-fn walk<A: Area>(model: &Closed<A>, choices: &[usize]) -> (Vec<A::Action>, A::State) {
-    let mut state = model.initial();
-    let mut trace = Vec::new();
-    for choice in choices {
-        let enabled = model.enabled(&state);
-        let Some(&action) = enabled.get(choice % enabled.len().max(1)) else { break };
-        state = model.next(&state, action).unwrap();
-        trace.push(action);
-    }
-    (trace, state)
-}
-
-fn choices() -> impl Strategy<Value = Vec<usize>> {
-    proptest::collection::vec(0..1_000_000usize, 0..50)
-}
-
 /// A permutation within classes, drawn by sorting random keys.
 fn permutation(classes: &[Vec<usize>], actors: usize, keys: &[u32]) -> Vec<usize> {
     let mut sources: Vec<usize> = (0..actors).collect();
@@ -134,7 +118,7 @@ fn permutation(classes: &[Vec<usize>], actors: usize, keys: &[u32]) -> Vec<usize
 fn laws_hold_on_walks<A: Catalogued>() {
     let models = models::<A>();
     let keys = proptest::collection::vec(any::<u32>(), 64);
-    let strategy = (0..models.len(), choices(), keys);
+    let strategy = (0..models.len(), choices(50), keys);
     let checked = runner(150).run(&strategy, |(which, choices, keys)| {
         let model = &models[which];
         let (trace, end) = walk(model, &choices);
@@ -198,8 +182,8 @@ fn mutants_break_their_properties<A: Catalogued>(most_states: usize) -> usize {
     for mutant in A::MUTANTS {
         for property in mutant.breaks {
             let model = Closed::<A>::new(mutant.rules, mutant.bounds).only(property);
-            let Some(trace) = common::shortest(&model, most_states) else { continue };
-            let trace = trace.unwrap_or_else(|| panic!("{} survives {property}", mutant.id));
+            let Some(search) = common::search(&model, most_states) else { continue };
+            let trace = search.trace.unwrap_or_else(|| panic!("{} survives {property}", mutant.id));
             let real = model.concrete(&trace).unwrap();
             let last = model.unreduced().walk(&real).unwrap().pop().unwrap();
             assert!(model.violation(&last).is_some(), "{} {property}", mutant.id);
@@ -212,7 +196,7 @@ fn mutants_break_their_properties<A: Catalogued>(most_states: usize) -> usize {
 /// A lane, a mark and a line for everything that a walk can show.
 fn walks_can_be_told<A: Catalogued>() {
     let models = models::<A>();
-    let checked = runner(60).run(&(0..models.len(), choices()), |(which, choices)| {
+    let checked = runner(60).run(&(0..models.len(), choices(50)), |(which, choices)| {
         let model = models[which].unreduced();
         let (trace, _) = walk(&model, &choices);
         let states = model.walk(&trace).unwrap();

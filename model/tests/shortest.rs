@@ -1,6 +1,7 @@
-//! Stateright's breadth-first search against one that fits on a screen.
+//! Stateright's breadth-first search against one that fits on a screen: `common::search`.
 #![cfg(feature = "stateright")]
-#![allow(clippy::disallowed_types, reason = "visited sets; nothing here depends on their order")]
+
+mod common;
 
 use sextant_model::area::Area;
 use sextant_model::bounds::Bounds;
@@ -8,30 +9,11 @@ use sextant_model::closed::{Closed, Core};
 use sextant_model::mutants::by_id;
 use sextant_model::rules::Rules;
 use stateright::{Checker, Model};
-use std::collections::HashSet;
 
 /// Length of a shortest trace to a violation, if there is one, and the states seen until then.
 fn search<A: Area>(model: &Closed<A>) -> (Option<usize>, usize) {
-    let mut level = vec![model.initial()];
-    let mut seen: HashSet<A::State> = level.iter().cloned().collect();
-    for depth in 0.. {
-        if level.iter().any(|state| model.violation(state).is_some()) {
-            return (Some(depth), seen.len());
-        }
-        let mut next_level = Vec::new();
-        for state in &level {
-            model.candidates(state, |action| {
-                let fresh = model.next(state, action).filter(|next| !seen.contains(next));
-                seen.extend(fresh.clone());
-                next_level.extend(fresh);
-            });
-        }
-        if next_level.is_empty() {
-            break;
-        }
-        level = next_level;
-    }
-    (None, seen.len())
+    let found = common::search(model, usize::MAX).expect("nothing is too much");
+    (found.trace.map(|trace| trace.len()), found.seen)
 }
 
 fn shortest_by_stateright<A: Area>(model: Closed<A>, id: &'static str) -> Option<usize> {

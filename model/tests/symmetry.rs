@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{at_three, explore};
+use common::{at_three, choices, explore, walk};
 use proptest::prelude::*;
 use sextant_model::action::Action;
 use sextant_model::bounds::Bounds;
@@ -67,22 +67,6 @@ fn walked() -> [Core; 4] {
     ]
 }
 
-fn walk(model: &Core, choices: &[usize]) -> (Vec<Action>, World<6>) {
-    let mut state = model.initial();
-    let mut trace = Vec::new();
-    for choice in choices {
-        let enabled = model.enabled(&state);
-        let Some(&action) = enabled.get(choice % enabled.len().max(1)) else { break };
-        state = model.next(&state, action).unwrap();
-        trace.push(action);
-    }
-    (trace, state)
-}
-
-fn choices() -> impl Strategy<Value = Vec<usize>> {
-    proptest::collection::vec(0..1_000_000usize, 0..60)
-}
-
 fn renaming() -> impl Strategy<Value = [usize; 6]> {
     Just([0, 1, 2, 3, 4, 5]).prop_shuffle()
 }
@@ -104,7 +88,7 @@ proptest! {
     #![proptest_config(seeded(150))]
 
     #[test]
-    fn renaming_commutes_with_every_step(which in 0..4usize, choices in choices(), sources in renaming()) {
+    fn renaming_commutes_with_every_step(which in 0..4usize, choices in choices(60), sources in renaming()) {
         let model = walked()[which].unreduced();
         let (_, state) = walk(&model, &choices);
         let renamed = state.permuted(&sources);
@@ -118,7 +102,7 @@ proptest! {
     }
 
     #[test]
-    fn reduced_walks_replay_under_real_names(which in 0..4usize, choices in choices()) {
+    fn reduced_walks_replay_under_real_names(which in 0..4usize, choices in choices(60)) {
         let model = &walked()[which];
         let (trace, end) = walk(model, &choices);
         let told = model.concrete(&trace).unwrap();

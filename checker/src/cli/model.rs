@@ -283,7 +283,11 @@ impl Check {
         };
         let area = self.profile.area;
         if let Some(other) = self.mutant.filter(|mutant| mutant.area.name() != area.name()) {
-            output::error(&format!("{} is a mutant of {}, not of {}", other.id, other.area.name(), area.name()));
+            let (id, profile) = (other.id, other.profile());
+            output::error(&format!(
+                "{id} is no mutant of {}: sextant model check {profile} --mutant {id}",
+                area.name()
+            ));
             return Ok(Exit::Unreadable);
         }
         let rules = self.mutant.map_or_else(|| area.adopted(), |m| m.rules.clone());
@@ -318,7 +322,9 @@ impl Check {
                 break;
             }
         }
-        let summary = Summary::of(&results, self.profile);
+        // Who asks for one property alone is to know if this profile says nothing of it.
+        let asked = |name: &str| self.property.is_some() || self.profile.speaks_of(name);
+        let summary = Summary::of(&results, asked);
         if let (Some(path), Some(found)) = (&self.save, summary.counterexample) {
             let mut case = found.case.clone();
             case.about.push(format!("{} {}: {}", found.property, found.name, found.fact));
@@ -425,7 +431,7 @@ impl Check {
             }
             None => {}
         }
-        if !self.profile.silent.is_empty() && summary.counterexample.is_none() {
+        if !self.profile.silent.is_empty() && self.property.is_none() && summary.counterexample.is_none() {
             let _ = writeln!(text, "not the matter of this profile: {}", self.profile.silent.join(", "));
         }
         for name in &summary.vacuous {
@@ -458,9 +464,9 @@ struct Summary<'a> {
 }
 
 impl<'a> Summary<'a> {
-    fn of(results: &'a [Explored], profile: &Profile) -> Self {
+    fn of(results: &'a [Explored], asked: impl Fn(&str) -> bool) -> Self {
         let counterexample = results.iter().find_map(|r| r.counterexample.as_ref());
-        let in_all = |name: &&str| profile.speaks_of(name) && results.iter().all(|r| r.vacuous.contains(name));
+        let in_all = |name: &&str| asked(name) && results.iter().all(|r| r.vacuous.contains(name));
         let vacuous: Vec<_> =
             results.first().map(|r| r.vacuous.iter().copied().filter(in_all).collect()).unwrap_or_default();
         let stopped = results.iter().find_map(|r| r.stopped.as_deref());
@@ -636,7 +642,7 @@ fn mutant_report<'a>(mutant: &'a Mutant, fate: &'a Fate) -> MutantReport<'a> {
         property: fate.death.first().map(|c| c.property),
         properties: lengths,
         trace_length: fate.death.first().map(|c| c.length()),
-        profile: mutant.area.name(),
+        profile: mutant.profile(),
         seconds: fate.elapsed.as_secs_f64(),
     }
 }

@@ -55,13 +55,13 @@ pub(super) fn plain(value: &impl Serialize) -> Value {
 }
 
 impl Case {
-    /// A way through `model` in the names of its first state, to a violation of the property.
+    /// A way through `model` in the names of its first state, to a violation of the property, if it is one.
     #[must_use]
-    pub fn of<A: Area>(model: &Closed<A>, violates: &str, trace: &[A::Action]) -> Case {
+    pub fn of<A: Area>(model: &Closed<A>, violates: Option<&str>, trace: &[A::Action]) -> Case {
         Case {
             about: Vec::new(),
             area: A::NAME.to_owned(),
-            violates: Some(violates.to_owned()),
+            violates: violates.map(str::to_owned),
             rules: plain(model.rules()),
             bounds: plain(model.bounds()),
             actions: trace.iter().map(plain).collect(),

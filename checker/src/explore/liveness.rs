@@ -18,7 +18,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use stateright::Model;
 
-use super::packed::{Failure, Packed, Reader, Trace, Writer};
+use super::packed::{Failure, Packed, Reader, Trace, Writer, panic_message};
 
 /// A condition on states.
 pub type Condition<M> = fn(&M, &<M as Model>::State) -> bool;
@@ -113,7 +113,7 @@ impl<'a, M: Packed> Graph<'a, M> {
         let (states, firsts, begins, steps) = (Vec::new(), Vec::new(), vec![0], Vec::new());
         let mut graph = Graph { model, words, states, firsts, begins, steps, fairness: strengths };
         let built = catch_unwind(AssertUnwindSafe(|| graph.build(fairness, states_max)));
-        built.map_err(|panic| Failure(format!("the model panicked: {}", message(panic.as_ref()))))??;
+        built.map_err(|panic| Failure(format!("the model panicked: {}", panic_message(panic.as_ref()))))??;
         Ok(graph)
     }
 
@@ -440,10 +440,4 @@ impl Reached {
             self.order.push(node);
         }
     }
-}
-
-/// The text of a panic.
-fn message(panic: &(dyn std::any::Any + Send)) -> String {
-    let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
-    text.unwrap_or("a panic without a message").to_owned()
 }

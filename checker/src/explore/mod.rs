@@ -309,7 +309,8 @@ fn explain_panic<A: Area>(
     let trace = model.concrete(reduced).map_err(failed)?;
     let lines = model.tell(&trace).map_err(failed)?;
     let (name, formula) = ("Panic", "no step panics");
-    let case = Case::of(model, "panic", &trace);
+    // What panics is what could come next.
+    let case = Case { about: vec![format!("a next step panics: {message}")], ..Case::of(model, None, &trace) };
     Ok(Counterexample { property: "panic", name, formula, section: "model", fact: message, case, lines })
 }
 
@@ -323,7 +324,7 @@ fn explain<A: Area>(model: &Closed<A>, reduced: &[A::Action]) -> Result<Countere
         model.unreduced().violation(last).ok_or_else(|| failed("its last state violates nothing there".into()))?;
     let lines = model.tell(&trace).map_err(|e| failed(e.to_string()))?;
     let (id, name, formula, section) = (property.id, property.name, property.formula, property.section);
-    let case = Case::of(model, id, &trace);
+    let case = Case::of(model, Some(id), &trace);
     Ok(Counterexample { property: id, name, formula, section, fact, case, lines })
 }
 

@@ -45,4 +45,12 @@ pub const MUTANTS: &[Mutant] = &[
         "a segment that has truncated has deleted what its ranges annul in the same write, so it repairs only what is kept; one \
          that has not may hold what any other holds, and a record is the same at everybody's",
     ),
+    Mutant::new(
+        "M71",
+        "an unreadable record is not repaired",
+        m::NEVER_REPAIRED,
+        &["L3"],
+        Bounds::of_six(1, 1, 0),
+        "S17 §3.3",
+    ),
 ];

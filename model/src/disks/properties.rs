@@ -7,11 +7,9 @@
 //! | S7 RecoveryIdempotent | a recovery that finds nothing new keeps what the one before kept | M50 |
 //! | S13 SCLSound | a segment denies no record that it has acknowledged and that no range annuls | M49 |
 //! | L2 RecoveryOpens | the fault-free suffix ends with the newest recovery open | |
-//! | L3 RepairComplete | it ends with no unreadable record that a peer could repair | |
+//! | L3 RepairComplete | it ends with no unreadable record that a peer could repair | M71 |
 //!
-//! L2 and L3 are not broken by a mutant here: L2 is by M61 in the core, and L3 cannot be while any peer at the same truncation may be
-//! asked; that corruption is repaired from *whom* is what matters, and M70 shows that it does not, since what a truncation
-//! annuls is deleted in the same write.
+//! L2 is broken by M61 in the core; nothing that is decided here can break it, since one flip leaves enough segments that answer.
 
 use crate::area::{self, Violation};
 

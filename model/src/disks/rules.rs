@@ -13,8 +13,8 @@ rule_book! {
     /// A truncation during which power is lost: it happened whole or not at all; the epoch is there, and records are left
     /// that nothing annuls (M50, Neon #9685).
     truncation: Truncation { Atomic, RecordByRecord }
-    /// From whom an unreadable record is repaired: a segment at the same truncation; any (C11).
-    repair: Repair { SameTruncation, Anybody }
+    /// From whom an unreadable record is repaired: a segment at the same truncation; any (C11, M70); nobody (M71).
+    repair: Repair { SameTruncation, Anybody, Nobody }
 }
 
 impl DiskRules {
@@ -42,7 +42,11 @@ impl DiskRules {
 
     #[must_use]
     pub(super) fn may_repair_from(&self, node: &Node, peer: &Node) -> bool {
-        self.repair == Repair::Anybody || node.truncated == peer.truncated
+        match self.repair {
+            Repair::SameTruncation => node.truncated == peer.truncated,
+            Repair::Anybody => true,
+            Repair::Nobody => false,
+        }
     }
 }
 
@@ -55,4 +59,5 @@ pub(super) mod mistakes {
     pub const CORRUPT_IS_ABSENT: DiskRules = DiskRules { unreadable: Unreadable::Absent, ..A };
     pub const TORN_TRUNCATION: DiskRules = DiskRules { truncation: Truncation::RecordByRecord, ..A };
     pub const REPAIRED_BY_ANYBODY: DiskRules = DiskRules { repair: Repair::Anybody, ..A };
+    pub const NEVER_REPAIRED: DiskRules = DiskRules { repair: Repair::Nobody, ..A };
 }

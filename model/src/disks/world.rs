@@ -9,6 +9,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::rules::DiskRules;
+use crate::area::{admissible_quorums, at_most, sources_by};
 use crate::bounds::Switch;
 use crate::{packed_enum, packed_struct};
 
@@ -48,6 +49,23 @@ impl Bounds {
         Bounds { copies: 3, write: 2, read: 2, ..self }
     }
 
+    /// Segments that are interchangeable.
+    #[must_use]
+    pub fn classes(&self) -> Vec<Vec<usize>> {
+        vec![(0..usize::from(self.copies)).collect()]
+    }
+
+    /// Whether a state can hold what is asked for.
+    ///
+    /// # Errors
+    /// What is too much or too little.
+    pub fn admissible(&self) -> Result<(), String> {
+        admissible_quorums(self.copies, self.write, self.read, COPIES)?;
+        at_most("recoveries", self.recoveries.into(), EPOCHS - 1)?;
+        at_most("flips", self.flips.into(), 3)?;
+        at_most("power cuts", self.crashes.into(), 3)
+    }
+
     #[must_use]
     pub const fn unreduced(self) -> Bounds {
         Bounds { symmetry: Switch::Off, ..self }
@@ -81,6 +99,23 @@ pub enum Action {
     Flip { record: u8, copy: u8 },
     /// A segment takes an unreadable record from a peer.
     Repair { record: u8, copy: u8 },
+}
+
+impl Action {
+    /// The same action on renamed segments: `i` becomes `names[i]`.
+    #[must_use]
+    pub fn renamed(self, names: &[usize]) -> Action {
+        let renamed = |copy: u8| names[usize::from(copy)] as u8;
+        match self {
+            Action::Recover | Action::Decide => self,
+            Action::FenceRead { copy } => Action::FenceRead { copy: renamed(copy) },
+            Action::Truncate { copy } => Action::Truncate { copy: renamed(copy) },
+            Action::Crash { copy } => Action::Crash { copy: renamed(copy) },
+            Action::Write { record, copy } => Action::Write { record, copy: renamed(copy) },
+            Action::Flip { record, copy } => Action::Flip { record, copy: renamed(copy) },
+            Action::Repair { record, copy } => Action::Repair { record, copy: renamed(copy) },
+        }
+    }
 }
 
 /// A record on a disk.
@@ -190,10 +225,8 @@ impl World {
     }
 
     #[must_use]
-    pub fn sources(&self, bounds: &Bounds) -> [usize; COPIES] {
-        let mut sources = std::array::from_fn(|place| place);
-        sources[..usize::from(bounds.copies)].sort_by_key(|&place| self.nodes[place]);
-        sources
+    pub fn sources(&self, bounds: &Bounds) -> Vec<usize> {
+        sources_by(&bounds.classes(), COPIES, |place| self.nodes[place])
     }
 
     #[must_use]

@@ -21,9 +21,7 @@ pub mod world;
 
 pub use mutants::{MUTANTS, Mutant, PROFILES, Profile, by_id};
 
-use crate::area::{self, Area, Catalogued, Context, Lane, Mark, Property, Status};
-use crate::fields::Field;
-use crate::pack::{Get, Put};
+use crate::area::{self, Area, Catalogued, Context, Lane, Mark, Property, Status, kinds, of_its_world};
 use rules::MembershipRules;
 use world::{Action, Bounds, World};
 
@@ -33,100 +31,28 @@ pub struct Membership;
 
 impl Area for Membership {
     type Rules = MembershipRules;
-    type Bounds = Bounds;
-    type State = World;
-    type Action = Action;
-    type Layout = ();
 
     const NAME: &'static str = "membership";
-    const KINDS: &'static [&'static str] = &[
-        "begin",
-        "shrink",
-        "settle",
-        "install",
-        "hydrate",
-        "write",
-        "acknowledge",
-        "refresh",
-        "recover",
-        "fence",
-        "decide",
-        "truncate",
-        "discard",
-        "drop",
-        "lose",
-    ];
     const PROPERTIES: &'static [Property<Self>] = &properties::ALL;
 
-    fn initial(c: Context<Self>) -> World {
-        World::created(c.bounds)
-    }
-
-    fn candidates(c: Context<Self>, state: &World, take: impl FnMut(Action)) {
-        state.candidates(c.bounds, take);
-    }
-
-    fn after(c: Context<Self>, state: &World, action: Action) -> Option<World> {
-        state.after(c.rules, c.bounds, action)
-    }
-
-    fn kind(action: &Action) -> usize {
-        match action {
-            Action::Begin { .. } => 0,
-            Action::Shrink => 1,
-            Action::Settle { .. } => 2,
-            Action::Install { .. } => 3,
-            Action::Hydrate { .. } => 4,
-            Action::Write { .. } => 5,
-            Action::Acknowledge { .. } => 6,
-            Action::Refresh { .. } => 7,
-            Action::Recover => 8,
-            Action::FenceRead { .. } => 9,
-            Action::Decide => 10,
-            Action::Truncate { .. } => 11,
-            Action::Discard { .. } => 12,
-            Action::Drop { .. } => 13,
-            Action::Lose { .. } => 14,
-        }
-    }
-
-    fn is_reduced(bounds: &Bounds) -> bool {
-        bounds.symmetry.is_on()
-    }
-
-    fn unreduced(bounds: Bounds) -> Bounds {
-        bounds.unreduced()
-    }
-
-    fn classes(c: Context<Self>) -> Vec<Vec<usize>> {
-        c.bounds.classes()
-    }
-
-    fn permuted(_: Context<Self>, state: &World, sources: &[usize]) -> World {
-        state.permuted(&std::array::from_fn(|to| sources[to]))
-    }
-
-    fn canonical(c: Context<Self>, state: World) -> World {
-        state.canonical(c.bounds)
-    }
-
-    fn sources(c: Context<Self>, state: &World) -> Vec<usize> {
-        state.sources(c.bounds).to_vec()
-    }
-
-    fn renamed(action: Action, names: &[usize]) -> Action {
-        action.renamed(names)
-    }
-
-    fn layout(_: Context<Self>) {}
-
-    fn pack(_: Context<Self>, (): &(), state: &World, out: &mut impl Put) {
-        state.put(out);
-    }
-
-    fn unpack(_: Context<Self>, (): &(), from: &mut impl Get) -> World {
-        World::get(from)
-    }
+    kinds!(Action {
+        Begin: "begin",
+        Shrink: "shrink",
+        Settle: "settle",
+        Install: "install",
+        Hydrate: "hydrate",
+        Write: "write",
+        Acknowledge: "acknowledge",
+        Refresh: "refresh",
+        Recover: "recover",
+        FenceRead: "fence",
+        Decide: "decide",
+        Truncate: "truncate",
+        Discard: "discard",
+        Drop: "drop",
+        Lose: "lose",
+    });
+    of_its_world!(World, Bounds, Action);
 
     fn describe(c: Context<Self>, action: Action) -> String {
         telling::describe(c.bounds, action)

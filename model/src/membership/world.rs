@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::configuration::{Configuration, Hydrated, Members, SEGMENTS};
 use super::rules::{Exchanged, MembershipRules};
+use crate::area::{admissible_quorums, at_most, sources_by};
 use crate::bounds::Switch;
 use crate::fields::{Few, Field, Number};
 use crate::pack::{Get, Put};
@@ -106,6 +107,29 @@ impl Bounds {
     #[must_use]
     pub const fn losing(self, losses: u8) -> Bounds {
         Bounds { losses, ..self }
+    }
+
+    /// Whether a state can hold what is asked for.
+    ///
+    /// # Errors
+    /// What is too much or too little.
+    pub fn admissible(&self) -> Result<(), String> {
+        let Members { all, write, read, full, since } = self.members;
+        let places = SegmentSet((1 << SEGMENTS) - 1);
+        if all.0 & !places.0 != 0 || full.0 & !all.0 != 0 {
+            return Err(format!("members {all:?}, full {full:?}: there are {SEGMENTS} segments"));
+        }
+        admissible_quorums(all.len() as u8, write, read, SEGMENTS)?;
+        at_most("hydrations of the first members", since.into(), 1)?;
+        let exchanges = || self.exchanges.iter().flatten();
+        let strange = |exchange: &&Exchanged| exchange.outgoing.index().max(exchange.joining.index()) >= SEGMENTS;
+        if let Some(exchange) = exchanges().find(strange) {
+            return Err(format!("an exchange of {:?} for {:?}", exchange.outgoing, exchange.joining));
+        }
+        // The first, and of each change its beginning and its end.
+        let changes = exchanges().count() + usize::from(self.shrinking.is_on());
+        at_most("configurations", 1 + 2 * changes, CONFIGURATIONS)?;
+        at_most("losses", self.losses.into(), SEGMENTS)
     }
 
     /// The same without symmetry.
@@ -535,21 +559,15 @@ impl World {
 
     /// Where the segments of the canonical world come from: segment `to` was segment `sources[to]`.
     #[must_use]
-    pub fn sources(&self, bounds: &Bounds) -> [usize; SEGMENTS] {
-        let mut sources = std::array::from_fn(|place| place);
-        for class in bounds.classes() {
-            let mut members = class.clone();
-            members.sort_by_key(|place| self.nodes[*place]);
-            class.iter().zip(members).for_each(|(to, from)| sources[*to] = from);
-        }
-        sources
+    pub fn sources(&self, bounds: &Bounds) -> Vec<usize> {
+        sources_by(&bounds.classes(), SEGMENTS, |place| self.nodes[place])
     }
 
     /// The same world with the segments renamed: segment `to` was segment `sources[to]`. Law: only segments that play the same
     /// part are exchanged, so the sets of members stay what they are.
     #[must_use]
-    pub fn permuted(&self, sources: &[usize; SEGMENTS]) -> World {
-        World { nodes: sources.map(|from| self.nodes[from]), ..self.clone() }
+    pub fn permuted(&self, sources: &[usize]) -> World {
+        World { nodes: std::array::from_fn(|to| self.nodes[sources[to]]), ..self.clone() }
     }
 
     /// The volume epoch at the metadata service.

@@ -18,9 +18,7 @@ pub mod world;
 
 pub use mutants::{MUTANTS, Mutant, PROFILES, Profile};
 
-use crate::area::{self, Area, Catalogued, Context, Lane, Mark, Property, Status};
-use crate::fields::Field;
-use crate::pack::{Get, Put};
+use crate::area::{self, Area, Catalogued, Context, Lane, Mark, Property, Status, kinds, of_its_world};
 use rules::PageRules;
 use world::{Action, Bounds, World};
 
@@ -30,114 +28,27 @@ pub struct Pages;
 
 impl Area for Pages {
     type Rules = PageRules;
-    type Bounds = Bounds;
-    type State = World;
-    type Action = Action;
-    type Layout = ();
 
     const NAME: &'static str = "pages";
-    const KINDS: &'static [&'static str] = &[
-        "allocate",
-        "write",
-        "evict",
-        "read",
-        "answer",
-        "hedge",
-        "done",
-        "stream",
-        "reconnect",
-        "suspect",
-        "back up",
-        "collect",
-        "collect late",
-        "failover",
-    ];
     const PROPERTIES: &'static [Property<Self>] = &properties::ALL;
 
-    fn initial(c: Context<Self>) -> World {
-        World::created(c.bounds)
-    }
-
-    fn candidates(c: Context<Self>, state: &World, take: impl FnMut(Action)) {
-        state.candidates(c.bounds, take);
-    }
-
-    fn after(c: Context<Self>, state: &World, action: Action) -> Option<World> {
-        state.after(c.rules, c.bounds, action)
-    }
-
-    fn kind(action: &Action) -> usize {
-        match action {
-            Action::Allocate => 0,
-            Action::Write { .. } => 1,
-            Action::Evict { .. } => 2,
-            Action::Read { .. } => 3,
-            Action::Answer { .. } => 4,
-            Action::Hedge { .. } => 5,
-            Action::Done { .. } => 6,
-            Action::Stream => 7,
-            Action::Reconnect => 8,
-            Action::Suspect => 9,
-            Action::Backup { .. } => 10,
-            Action::Collect { .. } => 11,
-            Action::CollectLate { .. } => 12,
-            Action::Failover { .. } => 13,
-        }
-    }
-
-    fn is_reduced(bounds: &Bounds) -> bool {
-        bounds.symmetry.is_on()
-    }
-
-    fn unreduced(bounds: Bounds) -> Bounds {
-        bounds.unreduced()
-    }
-
-    fn classes(c: Context<Self>) -> Vec<Vec<usize>> {
-        vec![(0..usize::from(c.bounds.copies)).collect()]
-    }
-
-    fn permuted(_: Context<Self>, state: &World, sources: &[usize]) -> World {
-        state.permuted(sources)
-    }
-
-    fn canonical(c: Context<Self>, state: World) -> World {
-        state.canonical(c.bounds)
-    }
-
-    fn sources(c: Context<Self>, state: &World) -> Vec<usize> {
-        state.sources(c.bounds).to_vec()
-    }
-
-    fn renamed(action: Action, names: &[usize]) -> Action {
-        let renamed = |copy: u8| names[usize::from(copy)] as u8;
-        match action {
-            Action::Write { record, copy } => Action::Write { record, copy: renamed(copy) },
-            Action::Answer { reader, copy } => Action::Answer { reader, copy: renamed(copy) },
-            Action::Backup { copy } => Action::Backup { copy: renamed(copy) },
-            Action::Collect { copy } => Action::Collect { copy: renamed(copy) },
-            Action::CollectLate { copy } => Action::CollectLate { copy: renamed(copy) },
-            Action::Allocate
-            | Action::Evict { .. }
-            | Action::Read { .. }
-            | Action::Hedge { .. }
-            | Action::Done { .. }
-            | Action::Stream
-            | Action::Reconnect
-            | Action::Suspect
-            | Action::Failover { .. } => action,
-        }
-    }
-
-    fn layout(_: Context<Self>) {}
-
-    fn pack(_: Context<Self>, (): &(), state: &World, out: &mut impl Put) {
-        state.put(out);
-    }
-
-    fn unpack(_: Context<Self>, (): &(), from: &mut impl Get) -> World {
-        World::get(from)
-    }
+    kinds!(Action {
+        Allocate: "allocate",
+        Write: "write",
+        Evict: "evict",
+        Read: "read",
+        Answer: "answer",
+        Hedge: "hedge",
+        Done: "done",
+        Stream: "stream",
+        Reconnect: "reconnect",
+        Suspect: "suspect",
+        Backup: "back up",
+        Collect: "collect",
+        CollectLate: "collect late",
+        Failover: "failover",
+    });
+    of_its_world!(World, Bounds, Action);
 
     fn describe(_: Context<Self>, action: Action) -> String {
         telling::describe(action)

@@ -2,9 +2,10 @@
 
 use crate::area::{Lane, Mark, Status};
 use crate::quorum::letters;
+use crate::records::Records;
 use crate::types::SegmentId;
 
-use super::world::{Action, Bounds, Instance, Reader, Records, World};
+use super::world::{Action, Bounds, Instance, Reader, World};
 
 fn segment(copy: u8) -> String {
     letters(std::iter::once(SegmentId(copy)).collect())

@@ -13,8 +13,10 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::rules::PageRules;
+use crate::area::{admissible_quorums, at_most, sources_by};
 use crate::bounds::Switch;
 use crate::packed_struct;
+use crate::records::Records;
 
 pub const RECORDS: usize = 4;
 pub const BLOCKS: usize = 2;
@@ -115,6 +117,26 @@ impl Bounds {
         Bounds { copies: 6, write: 4, read: 3, ..self }
     }
 
+    /// Segments that are interchangeable.
+    #[must_use]
+    pub fn classes(&self) -> Vec<Vec<usize>> {
+        vec![(0..usize::from(self.copies)).collect()]
+    }
+
+    /// Whether a state can hold what is asked for.
+    ///
+    /// # Errors
+    /// What is too much or too little.
+    pub fn admissible(&self) -> Result<(), String> {
+        admissible_quorums(self.copies, self.write, self.read, COPIES)?;
+        if self.plan.iter().skip(self.records()).any(Option::is_some) {
+            return Err("the plan has a gap".into());
+        }
+        let blocks = self.plan.iter().flatten().map(|planned| usize::from(planned.block) + 1);
+        at_most("blocks", blocks.max().unwrap_or(0), BLOCKS)?;
+        at_most("records of the first writer", self.first.into(), self.records())
+    }
+
     #[must_use]
     pub const fn unreduced(self) -> Bounds {
         Bounds { symmetry: Switch::Off, ..self }
@@ -204,71 +226,27 @@ pub enum Action {
     Failover { kept: u8 },
 }
 
-/// A set of records, by number.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Records(pub u8);
-
-impl Records {
+impl Action {
+    /// The same action on renamed segments: `i` becomes `names[i]`.
     #[must_use]
-    pub fn contains(self, record: usize) -> bool {
-        self.0 >> record & 1 == 1
-    }
-
-    #[must_use]
-    pub fn with(self, record: usize) -> Records {
-        Records(self.0 | 1 << record)
-    }
-
-    #[must_use]
-    pub fn and(self, other: Records) -> Records {
-        Records(self.0 & other.0)
-    }
-
-    #[must_use]
-    pub fn or(self, other: Records) -> Records {
-        Records(self.0 | other.0)
-    }
-
-    #[must_use]
-    pub fn is_empty(self) -> bool {
-        self.0 == 0
-    }
-
-    #[must_use]
-    pub fn is_subset_of(self, other: Records) -> bool {
-        self.0 & !other.0 == 0
-    }
-
-    /// Those with an LSN of at most `lsn`.
-    #[must_use]
-    pub fn upto(self, lsn: u8) -> Records {
-        Records(self.0 & ((1u16 << lsn) - 1) as u8)
-    }
-
-    /// The greatest LSN; 0 if there is none.
-    #[must_use]
-    pub fn last(self) -> u8 {
-        (u8::BITS - self.0.leading_zeros()) as u8
-    }
-
-    pub fn iter(self) -> impl Iterator<Item = usize> {
-        (0..RECORDS).filter(move |&record| self.contains(record))
-    }
-}
-
-impl FromIterator<usize> for Records {
-    fn from_iter<I: IntoIterator<Item = usize>>(records: I) -> Self {
-        records.into_iter().fold(Records::default(), Records::with)
-    }
-}
-
-impl crate::fields::Number for Records {
-    fn number(self) -> u64 {
-        self.0.into()
-    }
-
-    fn of(number: u64) -> Self {
-        Records(number as u8)
+    pub fn renamed(self, names: &[usize]) -> Action {
+        let renamed = |copy: u8| names[usize::from(copy)] as u8;
+        match self {
+            Action::Write { record, copy } => Action::Write { record, copy: renamed(copy) },
+            Action::Answer { reader, copy } => Action::Answer { reader, copy: renamed(copy) },
+            Action::Backup { copy } => Action::Backup { copy: renamed(copy) },
+            Action::Collect { copy } => Action::Collect { copy: renamed(copy) },
+            Action::CollectLate { copy } => Action::CollectLate { copy: renamed(copy) },
+            Action::Allocate
+            | Action::Evict { .. }
+            | Action::Read { .. }
+            | Action::Hedge { .. }
+            | Action::Done { .. }
+            | Action::Stream
+            | Action::Reconnect
+            | Action::Suspect
+            | Action::Failover { .. } => self,
+        }
     }
 }
 
@@ -500,10 +478,8 @@ impl World {
     }
 
     #[must_use]
-    pub fn sources(&self, bounds: &Bounds) -> [usize; COPIES] {
-        let mut sources = std::array::from_fn(|place| place);
-        sources[..usize::from(bounds.copies)].sort_by_key(|&place| self.nodes[place]);
-        sources
+    pub fn sources(&self, bounds: &Bounds) -> Vec<usize> {
+        sources_by(&bounds.classes(), COPIES, |place| self.nodes[place])
     }
 
     #[must_use]
@@ -765,7 +741,7 @@ impl World {
             return None;
         }
         node.folded = node.folded.or(node.held.upto(upto));
-        node.held = Records(node.held.0 & !node.folded.0);
+        node.held = node.held.but(node.folded);
         node.collected = upto;
         Some(())
     }
@@ -786,7 +762,7 @@ impl World {
         let left: Records = (0..usize::from(kept)).collect();
         for node in &mut self.nodes[..usize::from(bounds.copies)] {
             // What is folded cannot be taken out again.
-            node.held = Records(left.0 & !node.folded.0);
+            node.held = left.but(node.folded);
         }
         self.writer = Instance::default();
         Some(())

@@ -2,7 +2,7 @@
 //!
 //! | property | says | broken by |
 //! |---|---|---|
-//! | S1 AckDurable | every acknowledged commit is kept by every later epoch that opens | M23, M48, M53' |
+//! | S1 AckDurable | every acknowledged commit is kept by every later epoch that opens | M23, M48, M53', M63 |
 //! | S2 QuorumDurable | what an acknowledged commit needs is on a write quorum of its group | M23 |
 //! | S3 VDLMonotone | what was durable stays in the volume | M23 |
 //! | S6 MTRAtomic | a recovery keeps all of a mini-transaction or nothing, and a VDL never lies within one | M20, M21 |
@@ -23,9 +23,10 @@
 
 use crate::area::{self, Violation};
 use crate::bounds::Switch;
+use crate::records::Records;
 
 use super::Volume;
-use super::world::{Action, Phase, Records, World};
+use super::world::{Action, Phase, World};
 
 pub type Property = area::Property<Volume>;
 

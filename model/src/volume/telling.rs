@@ -2,10 +2,11 @@
 
 use crate::area::{self, Lane, Mark, Status};
 use crate::quorum::letters;
+use crate::records::Records;
 use crate::types::SegmentId;
 
 use super::Volume;
-use super::world::{Action, Bounds, EPOCHS, GROUPS, Node, Phase, Records, World};
+use super::world::{Action, Bounds, EPOCHS, GROUPS, Node, Phase, World};
 
 type Context<'a> = area::Context<'a, Volume>;
 

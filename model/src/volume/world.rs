@@ -13,8 +13,10 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::rules::VolumeRules;
+use crate::area::{admissible_quorums, at_most, sources_by};
 use crate::bounds::Switch;
 use crate::fields::Few;
+use crate::records::Records;
 use crate::{packed_enum, packed_struct};
 
 /// Records of all writers, groups, copies of a group, volume epochs.
@@ -22,6 +24,9 @@ pub const RECORDS: usize = 6;
 pub const GROUPS: usize = 2;
 pub const COPIES: usize = 6;
 pub const EPOCHS: usize = 3;
+
+/// The greatest LSN that a packed state holds.
+pub const LSN_MAX: u8 = 31;
 
 /// One record that a writer will write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -133,6 +138,35 @@ impl Bounds {
         Bounds { lal, ..self }
     }
 
+    /// Segments that are interchangeable, numbered group by group.
+    #[must_use]
+    pub fn classes(&self) -> Vec<Vec<usize>> {
+        (0..GROUPS).map(|group| (group * COPIES..group * COPIES + usize::from(self.copies)).collect()).collect()
+    }
+
+    /// Whether a state can hold what is asked for.
+    ///
+    /// # Errors
+    /// What is too much or too little.
+    pub fn admissible(&self) -> Result<(), String> {
+        admissible_quorums(self.copies, self.write, self.read, COPIES)?;
+        let planned = self.plan.iter().flatten().count();
+        if self.plan.iter().skip(planned).any(Option::is_some) {
+            return Err("the plan has a gap".into());
+        }
+        let shared: usize = self.shares.iter().map(|&share| usize::from(share)).sum();
+        at_most("records shared out", shared, planned)?;
+        let groups = self.plan.iter().flatten().map(|planned| usize::from(planned.group) + 1);
+        at_most("groups", groups.max().unwrap_or(0).max(self.groups.into()), GROUPS)?;
+        if self.groups == 0 {
+            return Err("no group".into());
+        }
+        at_most("recoveries", self.recoveries.into(), EPOCHS - 1)?;
+        // A range ends at most LAL above what was found, and the next writer's records lie behind it.
+        let lsns = (usize::from(self.recoveries) + 1) * usize::from(self.lal) + planned;
+        at_most("LSNs", lsns, usize::from(LSN_MAX))
+    }
+
     #[must_use]
     pub const fn unreduced(self) -> Bounds {
         Bounds { symmetry: Switch::Off, ..self }
@@ -193,39 +227,23 @@ pub enum Action {
     Grow { epoch: u8 },
 }
 
-/// A set of records, by number.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Records(pub u8);
-
-impl Records {
+impl Action {
+    /// The same action on renamed segments: `i` becomes `names[i]`.
     #[must_use]
-    pub fn contains(self, record: usize) -> bool {
-        self.0 >> record & 1 == 1
-    }
-
-    #[must_use]
-    pub fn with(self, record: usize) -> Records {
-        Records(self.0 | 1 << record)
-    }
-
-    #[must_use]
-    pub fn without(self, record: usize) -> Records {
-        Records(self.0 & !(1 << record))
-    }
-
-    #[must_use]
-    pub fn is_subset_of(self, other: Records) -> bool {
-        self.0 & !other.0 == 0
-    }
-
-    pub fn iter(self) -> impl Iterator<Item = usize> {
-        (0..RECORDS).filter(move |&record| self.contains(record))
-    }
-}
-
-impl FromIterator<usize> for Records {
-    fn from_iter<I: IntoIterator<Item = usize>>(records: I) -> Self {
-        records.into_iter().fold(Records::default(), Records::with)
+    pub fn renamed(self, names: &[usize]) -> Action {
+        let renamed = |group: u8, copy: u8| (names[usize::from(group) * COPIES + usize::from(copy)] % COPIES) as u8;
+        match self {
+            Action::FenceRead { epoch, group, copy } => Action::FenceRead { epoch, group, copy: renamed(group, copy) },
+            Action::Truncate { epoch, group, copy } => Action::Truncate { epoch, group, copy: renamed(group, copy) },
+            Action::Write { epoch, group, record, copy } => {
+                Action::Write { epoch, group, record, copy: renamed(group, copy) }
+            }
+            Action::Recover
+            | Action::Decide { .. }
+            | Action::Allocate { .. }
+            | Action::Create { .. }
+            | Action::Grow { .. } => self,
+        }
     }
 }
 
@@ -293,16 +311,6 @@ packed_struct!(Record { lsn as 5, previous as 3 });
 packed_struct!(Node { fenced as 2, truncated as 2, held as 6, took as 6 });
 packed_struct!(Instance { phase, groups as 2, parent as 2, lo as 5, hi as 5, kept as 6, allocated as 3 });
 packed_struct!(World { records, groups, instances, geometry as 2, late as 6 });
-
-impl crate::fields::Number for Records {
-    fn number(self) -> u64 {
-        self.0.into()
-    }
-
-    fn of(number: u64) -> Self {
-        Records(number as u8)
-    }
-}
 
 /// Records in chain order.
 pub type Chain = Few<u8, RECORDS>;
@@ -489,13 +497,8 @@ impl World {
 
     /// Segments are numbered group by group. Where those of the canonical world come from.
     #[must_use]
-    pub fn sources(&self, bounds: &Bounds) -> [usize; GROUPS * COPIES] {
-        let mut sources = std::array::from_fn(|place| place);
-        for group in 0..GROUPS {
-            let places = group * COPIES..group * COPIES + usize::from(bounds.copies);
-            sources[places].sort_by_key(|place| self.groups[group][place % COPIES]);
-        }
-        sources
+    pub fn sources(&self, bounds: &Bounds) -> Vec<usize> {
+        sources_by(&bounds.classes(), GROUPS * COPIES, |place| self.groups[place / COPIES][place % COPIES])
     }
 
     #[must_use]

@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test file uses its part")]
 #![allow(clippy::disallowed_types, reason = "a visited set of millions; nothing here depends on its order")]
 
+use proptest::prelude::*;
 use sextant_model::area::{Area, Property};
 use sextant_model::bounds::Bounds;
 use sextant_model::closed::Closed;
@@ -66,24 +67,33 @@ pub fn explore_within<A: Area>(model: &Closed<A>, limit: usize) -> Option<Explor
     Some(explored)
 }
 
-/// A shortest trace to a violation, or none if all states within the bounds satisfy all properties; nothing if there are more
-/// than `limit` states on the way.
-#[allow(clippy::option_option, reason = "not known, known not to be, known")]
-pub fn shortest<A: Area>(model: &Closed<A>, limit: usize) -> Option<Option<Vec<A::Action>>> {
-    let mut states = vec![(model.initial(), None)];
+/// What a search for a violation came to.
+pub struct Search<A: Area> {
+    /// A shortest trace to a violation; none if all states satisfy all properties.
+    pub trace: Option<Vec<A::Action>>,
+    /// States seen until then.
+    pub seen: usize,
+}
+
+/// The place of the state before, and the action that leads from there.
+type Before<A> = Option<(usize, <A as Area>::Action)>;
+
+/// Breadth-first to the first violation; none if more than `limit` states are seen on the way.
+pub fn search<A: Area>(model: &Closed<A>, limit: usize) -> Option<Search<A>> {
+    let mut states: Vec<(A::State, Before<A>)> = vec![(model.initial(), None)];
     let mut seen: HashSet<A::State> = states.iter().map(|(state, _)| state.clone()).collect();
     let mut at = 0;
     while at < states.len() {
         let state = states[at].0.clone();
         if model.violation(&state).is_some() {
             let mut trace = Vec::new();
-            let mut from: Option<(usize, A::Action)> = states[at].1;
+            let mut from = states[at].1;
             while let Some((parent, action)) = from {
                 trace.push(action);
                 from = states[parent].1;
             }
             trace.reverse();
-            return Some(Some(trace));
+            return Some(Search { trace: Some(trace), seen: seen.len() });
         }
         model.candidates(&state, |action| {
             if let Some(next) = model.next(&state, action)
@@ -97,7 +107,24 @@ pub fn shortest<A: Area>(model: &Closed<A>, limit: usize) -> Option<Option<Vec<A
         }
         at += 1;
     }
-    Some(None)
+    Some(Search { trace: None, seen: seen.len() })
+}
+
+/// A walk that takes at each step the possible action that a number chooses, to its last state.
+pub fn walk<A: Area>(model: &Closed<A>, choices: &[usize]) -> (Vec<A::Action>, A::State) {
+    let mut state = model.initial();
+    let mut trace = Vec::new();
+    for choice in choices {
+        let enabled = model.enabled(&state);
+        let Some(&action) = enabled.get(choice % enabled.len().max(1)) else { break };
+        state = model.next(&state, action).unwrap();
+        trace.push(action);
+    }
+    (trace, state)
+}
+
+pub fn choices(most: usize) -> impl Strategy<Value = Vec<usize>> {
+    proptest::collection::vec(0..1_000_000usize, 0..most)
 }
 
 pub fn successors<A: Area>(model: &Closed<A>, state: &A::State) -> Vec<A::State> {
