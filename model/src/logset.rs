@@ -61,6 +61,12 @@ pub trait RangeList: Value + Default {
         end
     }
 
+    /// The first LSN in `lo..=hi` that is annulled.
+    #[inline]
+    fn first_annulled_in(&self, lo: Lsn, hi: Lsn) -> Option<Lsn> {
+        self.iter().filter(|range| range.lo <= hi && range.hi >= lo).map(|range| range.lo.max(lo)).min()
+    }
+
     /// The highest LSN that any range annuls; 0 without ranges.
     #[inline]
     fn highest(&self) -> Lsn {
@@ -121,7 +127,7 @@ pub trait LogSet: Value + Default {
             if let Some(end) = ranges.annulled_until(at) {
                 at = end.next();
             } else if let Some(end) = self.run_end(at) {
-                let end = first_annulled_in(ranges, at, end).map_or(end, Lsn::previous);
+                let end = ranges.first_annulled_in(at, end).map_or(end, Lsn::previous);
                 scl = end;
                 at = end.next();
             } else {
@@ -129,10 +135,6 @@ pub trait LogSet: Value + Default {
             }
         }
     }
-}
-
-fn first_annulled_in<R: RangeList>(ranges: &R, lo: Lsn, hi: Lsn) -> Option<Lsn> {
-    ranges.iter().filter(|r| r.lo <= hi && r.hi >= lo).map(|r| r.lo.max(lo)).min()
 }
 
 /// LSNs 1 to 32 as the bits of a word: for exploration.

@@ -27,10 +27,11 @@
 use crate::area::{self, Violation};
 use crate::group::Group;
 use crate::instance::Phase;
-use crate::logset::{LogSet, RangeList};
+use crate::logset::LogSet;
+use crate::scene::{self, Scene};
+use crate::steps::Breach;
 use crate::types::{Lsn, SegmentId};
-use crate::world::{Breach, World, members};
-use itertools::Itertools;
+use crate::world::{World, members};
 
 /// What a property is judged on.
 pub type Context<'a, const N: usize> = area::Context<'a, Group<N>>;
@@ -46,7 +47,7 @@ pub const fn all<const N: usize>() -> [Property<N>; 19] {
             name: "AckDurable",
             formula: "∀c∈acked, ∀ve>c.ve, opened[ve]: c.lsn ≤ opened[ve].vdl′ ∧ c∈kept[ve]",
             section: "§7, S17 §4.3",
-            check: ack_durable,
+            check: |_, w| scene::ack_durable(w),
             sometimes: commit_then_recovery_opens,
         },
         Property {
@@ -54,7 +55,7 @@ pub const fn all<const N: usize>() -> [Property<N>; 19] {
             name: "VDLMonotone",
             formula: "opened[a], opened[b], a<b ⇒ exposed[a] ≤ opened[b].vdl′",
             section: "§7, §4 R3",
-            check: vdl_monotone,
+            check: |_, w| scene::vdl_monotone(w),
             sometimes: two_recoveries_open_above_zero,
         },
         Property {
@@ -62,7 +63,7 @@ pub const fn all<const N: usize>() -> [Property<N>; 19] {
             name: "NoResurrection",
             formula: "r annulled by opened[a] ⇒ r∉kept[b] for b>a",
             section: "§7, S17 §4.3",
-            check: no_resurrection,
+            check: |_, w| scene::no_resurrection(w),
             sometimes: annulled_record_survives_somewhere,
         },
         Property {
@@ -70,7 +71,7 @@ pub const fn all<const N: usize>() -> [Property<N>; 19] {
             name: "LSNUnique",
             formula: "∀r≠s∈alloc: r.lsn≠s.lsn",
             section: "§7, S18 §2.1",
-            check: lsn_unique,
+            check: |_, w| scene::lsn_unique(w),
             sometimes: two_writers_allocated,
         },
         Property {
@@ -78,7 +79,7 @@ pub const fn all<const N: usize>() -> [Property<N>; 19] {
             name: "RangeCovers",
             formula: "opened[ve] ⇒ ∀r∈alloc, r.ve<ve ∧ r.lsn>vdl′: r.lsn ≤ hi",
             section: "§7, C14",
-            check: range_covers,
+            check: |_, w| scene::range_covers(w),
             sometimes: opened_with_records_above_the_vdl,
         },
         Property {
@@ -86,7 +87,7 @@ pub const fn all<const N: usize>() -> [Property<N>; 19] {
             name: "RecoveryIdempotent",
             formula: "a<b opened ⇒ ve[a]<ve[b] ∧ kept[a]⊆kept[b]",
             section: "§7",
-            check: recovery_idempotent,
+            check: |_, w| scene::recovery_idempotent(w),
             sometimes: two_recoveries_open,
         },
         Property {
@@ -196,92 +197,6 @@ pub const fn all<const N: usize>() -> [Property<N>; 19] {
     ]
 }
 
-// --- durability and recovery -------------------------------------------------------------------------------------
-
-/// S1: ∀c∈acked, ∀ve>c.ve, opened[ve]: c.lsn ≤ opened[ve].vdl′ ∧ c∈kept[ve].
-fn ack_durable<const N: usize>(_: Context<N>, w: &World<N>) -> Result<(), Violation> {
-    for (i, _) in w.opened() {
-        let Some((first, last)) = w.acknowledged(i) else { continue };
-        for (j, later) in w.opened().filter(|&(j, _)| j > i) {
-            if let Some(lost) = lsns(first, last).find(|&lsn| !later.keeps(lsn)) {
-                return Err(format!(
-                    "commit {lost} of {} is acknowledged and absent from {}'s volume",
-                    epoch(w, i),
-                    epoch(w, j)
-                ));
-            }
-        }
-    }
-    Ok(())
-}
-
-/// S3: a<b opened ⇒ exposed[a] ≤ opened[b].vdl′. Exposed is a writer's VDL: reads and commits use it at once.
-fn vdl_monotone<const N: usize>(_: Context<N>, w: &World<N>) -> Result<(), Violation> {
-    for [(i, _), (j, later)] in w.opened().array_combinations() {
-        let exposed = w.instances[i].writer().map(|writer| writer.vdl).unwrap_or_default();
-        if exposed > later.vdl {
-            return Err(format!("{} exposed VDL {exposed}, {} opened at {}", epoch(w, i), epoch(w, j), later.vdl));
-        }
-    }
-    Ok(())
-}
-
-/// S4: r annulled by opened[a] ⇒ r∉kept[b] for b>a.
-fn no_resurrection<const N: usize>(_: Context<N>, w: &World<N>) -> Result<(), Violation> {
-    for [(a, earlier), (b, later)] in w.opened().array_combinations() {
-        for i in 0..a {
-            let Some((first, last)) = w.allocated(i) else { continue };
-            if let Some(lsn) = lsns(first, last).find(|&lsn| !earlier.keeps(lsn) && later.keeps(lsn)) {
-                let (i, a, b) = (epoch(w, i), epoch(w, a), epoch(w, b));
-                return Err(format!("record {lsn} of {i}, annulled when {a} opened, is in {b}'s volume"));
-            }
-        }
-    }
-    Ok(())
-}
-
-/// S5: ∀r≠s∈alloc: r.lsn≠s.lsn. An instance allocates consecutive LSNs, so two of them must not overlap.
-fn lsn_unique<const N: usize>(_: Context<N>, w: &World<N>) -> Result<(), Violation> {
-    let allocated = (0..w.instances.len()).filter_map(|i| Some((i, w.allocated(i)?)));
-    for [(i, (first_i, last_i)), (j, (first_j, last_j))] in allocated.array_combinations() {
-        if first_i <= last_j && first_j <= last_i {
-            let twice = first_i.max(first_j);
-            return Err(format!("{} and {} both allocated {twice}", epoch(w, i), epoch(w, j)));
-        }
-    }
-    Ok(())
-}
-
-/// S5b: opened[ve] ⇒ ∀r∈alloc, r.ve<ve ∧ r.lsn>vdl′: r.lsn ≤ hi.
-fn range_covers<const N: usize>(_: Context<N>, w: &World<N>) -> Result<(), Violation> {
-    for (j, decision) in w.opened() {
-        for i in 0..j {
-            if let Some((_, last)) = w.allocated(i)
-                && last > decision.vdl
-                && last > decision.range_end
-            {
-                let (i, j) = (epoch(w, i), epoch(w, j));
-                return Err(format!("{i} allocated {last}, above the end {} of {j}'s range", decision.range_end));
-            }
-        }
-    }
-    Ok(())
-}
-
-/// S7: a<b opened ⇒ kept[a]⊆kept[b]; epochs strictly increase from one instance to the next.
-fn recovery_idempotent<const N: usize>(_: Context<N>, w: &World<N>) -> Result<(), Violation> {
-    if let Some((i, _)) = w.instances.iter().tuple_windows().enumerate().find(|(_, (a, b))| a.ve() >= b.ve()) {
-        return Err(format!("writer w{} recovered at epoch {}, which is not new", i + 2, w.instances[i + 1].ve()));
-    }
-    for [(a, earlier), (b, later)] in w.opened().array_combinations() {
-        let kept = (0..a).filter_map(|i| w.allocated(i)).flat_map(|(first, last)| lsns(first, last));
-        if let Some(lsn) = kept.into_iter().find(|&lsn| earlier.keeps(lsn) && !later.keeps(lsn)) {
-            return Err(format!("{} kept {lsn} and opened, {} does not keep it", epoch(w, a), epoch(w, b)));
-        }
-    }
-    Ok(())
-}
-
 // --- fencing -----------------------------------------------------------------------------------------------------
 
 /// S9: opened[ve] ⇒ no write of ve′<ve outside kept[ve] becomes quorate afterwards.
@@ -290,84 +205,51 @@ fn recovery_idempotent<const N: usize>(_: Context<N>, w: &World<N>) -> Result<()
 /// recovery): a record that the recovery found on two unfenced copies and kept may get its fourth acknowledgement late,
 /// from a copy that is not fenced yet, and the old writer then commits what the new volume holds anyway.
 fn single_writer<const N: usize>(_: Context<N>, w: &World<N>) -> Result<(), Violation> {
-    unless_breached(
-        w,
-        Breach::OldWriterCommitted,
-        "an older writer's record became quorate after a newer one had opened without it",
-    )
+    unless_breached(w, Breach::OldWriterCommitted)
 }
 
 /// S10: n.fenced and n.trunc_ve never decrease, restarts included.
 fn epoch_monotone_durable<const N: usize>(_: Context<N>, w: &World<N>) -> Result<(), Violation> {
-    unless_breached(w, Breach::EpochWentBack, "an epoch of a member went back")
+    unless_breached(w, Breach::EpochWentBack)
 }
 
 /// S11: ack(r) by n ⇒ r∈live(n).
 fn reject_not_ack<const N: usize>(_: Context<N>, w: &World<N>) -> Result<(), Violation> {
-    unless_breached(w, Breach::AcknowledgedWhatItLacks, "a segment acknowledged a record that it does not hold")
+    unless_breached(w, Breach::AcknowledgedWhatItLacks)
 }
 
 /// S12: n serves ve ⇒ TRUNC(ve) applied at n.
 fn epoch_implies_range<const N: usize>(_: Context<N>, w: &World<N>) -> Result<(), Violation> {
-    unless_breached(w, Breach::ServedWithoutTruncation, "a segment served an epoch whose truncation it has not applied")
+    unless_breached(w, Breach::ServedWithoutTruncation)
 }
 
 // --- segment -----------------------------------------------------------------------------------------------------
 
-/// S13: SCL(n)=l ⇒ every allocated record ≤ l of an epoch that n serves or served, and that its ranges do not annul, is
-/// in recs(n). A recount by LSN, not by the set's own algorithm.
+/// S13 of every member.
 fn scl_sound<const N: usize>(context: Context<N>, w: &World<N>) -> Result<(), Violation> {
-    for (n, segment) in w.segments.iter().enumerate().filter(|(_, s)| s.is_member()) {
-        let image = segment.image();
-        let scl = image.scl(context.rules);
-        for (i, instance) in w.instances.iter().enumerate().filter(|(_, i)| i.ve() <= image.trunc_ve) {
-            let Some((first, last)) = w.allocated(i) else { continue };
-            let missing = |lsn: &Lsn| !image.held.contains(*lsn) && !image.ranges.annuls(*lsn);
-            if let Some(lsn) = lsns(first, last.min(scl)).find(missing) {
-                let name = name(context, n);
-                return Err(format!("{name} reports SCL {scl} and lacks {lsn} of {}", instance.ve()));
-            }
-        }
-    }
-    Ok(())
+    let mut members = w.segments.iter().enumerate().filter(|(_, segment)| segment.is_member());
+    members.try_for_each(|(n, segment)| scene::scl_sound(context.rules, w, segment, || name(context, n)))
 }
 
 /// S14: ack(r) by n ⇒ r∈live(recover(disk(n))).
 fn ack_persisted<const N: usize>(_: Context<N>, w: &World<N>) -> Result<(), Violation> {
-    unless_breached(w, Breach::AcknowledgedUnsynced, "a segment acknowledged a record that is not on its disk")
+    unless_breached(w, Breach::AcknowledgedUnsynced)
 }
 
-/// S15: recs(n)⊆alloc; and where n serves an opened epoch, nothing of an older epoch is live that this one annulled.
+/// S15 of every segment.
 fn gossip_no_invent<const N: usize>(context: Context<N>, w: &World<N>) -> Result<(), Violation> {
-    let exists = |lsn: Lsn| (0..w.instances.len()).any(|i| w.allocated(i).is_some_and(|(a, b)| a <= lsn && lsn <= b));
-    for (n, segment) in w.segments.iter().enumerate() {
-        let image = segment.image();
-        if let Some(lsn) = members(&image.held).find(|&lsn| !exists(lsn)) {
-            return Err(format!("{} holds {lsn}, which nobody allocated", name(context, n)));
-        }
-        let Some((_, decision)) = w.opened().rfind(|(_, d)| d.ve == image.trunc_ve && d.ve == image.fenced) else {
-            continue;
-        };
-        let older = |lsn: &Lsn| *lsn < decision.first && image.is_live(*lsn) && !decision.keeps(*lsn);
-        if let Some(lsn) = members(&image.held).find(older) {
-            return Err(format!("{} serves {} and holds {lsn}, which it annulled", name(context, n), decision.ve));
-        }
-    }
-    Ok(())
+    let mut segments = w.segments.iter().enumerate();
+    segments.try_for_each(|(n, segment)| scene::gossip_no_invent(w, segment, || name(context, n)))
 }
 
 /// S16: gossip lowers no SCL and removes no live record.
 fn gossip_monotone<const N: usize>(_: Context<N>, w: &World<N>) -> Result<(), Violation> {
-    unless_breached(w, Breach::GossipTookAway, "gossip took something away")
+    unless_breached(w, Breach::GossipTookAway)
 }
 
 /// S33: a read answered at l ⇒ l ≥ every commit acknowledged, by any epoch, before its invocation.
 fn linearizable_read<const N: usize>(_: Context<N>, w: &World<N>) -> Result<(), Violation> {
-    unless_breached(
-        w,
-        Breach::StaleRead,
-        "a read returned a state older than a commit acknowledged before it was invoked",
-    )
+    unless_breached(w, Breach::StaleRead)
 }
 
 // --- convergence of the fault-free suffix ------------------------------------------------------------------------
@@ -418,7 +300,7 @@ fn converged<const N: usize>(
 // --- sometimes ---------------------------------------------------------------------------------------------------
 
 fn recoveries_open<const N: usize>(w: &World<N>) -> impl Iterator<Item = Lsn> + '_ {
-    w.opened().filter(|&(i, _)| i > 0).map(|(_, decision)| decision.vdl)
+    scene::opened(w).filter(|&(i, _)| i > 0).map(|(_, decision)| decision.vdl)
 }
 
 fn commit_then_recovery_opens<const N: usize>(_: Context<N>, w: &World<N>) -> bool {
@@ -434,7 +316,7 @@ fn two_recoveries_open_above_zero<const N: usize>(c: Context<N>, w: &World<N>) -
 }
 
 fn annulled_record_survives_somewhere<const N: usize>(_: Context<N>, w: &World<N>) -> bool {
-    let annulled = |lsn: Lsn| w.opened().any(|(_, d)| lsn < d.first && !d.keeps(lsn));
+    let annulled = |lsn: Lsn| scene::opened(w).any(|(_, d)| lsn < d.first && !d.keeps(lsn));
     w.segments.iter().any(|segment| members(&segment.image().held).any(annulled))
 }
 
@@ -444,13 +326,13 @@ fn two_writers_allocated<const N: usize>(_: Context<N>, w: &World<N>) -> bool {
 
 fn opened_with_records_above_the_vdl<const N: usize>(_: Context<N>, w: &World<N>) -> bool {
     let above = |j: usize, vdl: Lsn| (0..j).any(|i| w.allocated(i).is_some_and(|(_, last)| last > vdl));
-    w.opened().any(|(j, decision)| above(j, decision.vdl))
+    scene::opened(w).any(|(j, decision)| above(j, decision.vdl))
 }
 
 /// An older writer has a record that one more acknowledgement would commit, and a newer one is open.
 fn an_old_writer_is_short_of_one<const N: usize>(c: Context<N>, w: &World<N>) -> bool {
-    let newest_open = w.opened().next_back().map_or(0, |(i, _)| i);
-    w.opened().filter(|&(i, _)| i < newest_open).any(|(i, _)| {
+    let newest_open = scene::opened(w).next_back().map_or(0, |(i, _)| i);
+    scene::opened(w).filter(|&(i, _)| i < newest_open).any(|(i, _)| {
         let Some(writer) = w.instances[i].writer() else { return false };
         let next = writer.vdl.next().max(writer.decision.first);
         next < writer.next && writer.quorum.acknowledgements(next) + 1 == c.rules.write_quorum()
@@ -487,12 +369,8 @@ fn newest_has_committed_everything<const N: usize>(c: Context<N>, w: &World<N>) 
 
 // --- words -------------------------------------------------------------------------------------------------------
 
-fn unless_breached<const N: usize>(w: &World<N>, breach: Breach, fact: &str) -> Result<(), Violation> {
-    if w.breaches.contains(breach) { Err(fact.to_owned()) } else { Ok(()) }
-}
-
-fn lsns(first: Lsn, last: Lsn) -> impl Iterator<Item = Lsn> {
-    (first.0..=last.0).map(Lsn)
+fn unless_breached<const N: usize>(w: &World<N>, breach: Breach) -> Result<(), Violation> {
+    if w.breaches.contains(breach) { Err(breach.fact().to_owned()) } else { Ok(()) }
 }
 
 fn epoch<const N: usize>(w: &World<N>, instance: usize) -> String {

@@ -128,6 +128,28 @@ impl<L: LogSet> Decision<L> {
     pub fn keeps(&self, lsn: Lsn) -> bool {
         lsn <= self.vdl && !self.ranges.annuls(lsn)
     }
+
+    /// The first LSN in `first..=last` that this recovery did not keep.
+    #[must_use]
+    pub fn first_unkept(&self, first: Lsn, last: Lsn) -> Option<Lsn> {
+        let above = self.vdl.next().max(first);
+        let above = (above <= last).then_some(above);
+        above.into_iter().chain(self.ranges.first_annulled_in(first, last)).min()
+    }
+
+    /// The stretches of `first..=last` that this recovery kept, ascending.
+    pub fn kept_runs(&self, first: Lsn, last: Lsn) -> impl Iterator<Item = (Lsn, Lsn)> + '_ {
+        let last = last.min(self.vdl);
+        let mut at = first;
+        std::iter::from_fn(move || {
+            while let Some(end) = self.ranges.annulled_until(at) {
+                at = end.next();
+            }
+            let run = (at <= last).then(|| (at, self.first_unkept(at, last).map_or(last, Lsn::previous)))?;
+            at = run.1.next();
+            Some(run)
+        })
+    }
 }
 
 impl<L: LogSet, const N: usize> Quorum<L, N> {

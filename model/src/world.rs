@@ -18,11 +18,13 @@ use crate::action::Action;
 use crate::bounds::Bounds;
 use crate::disk::Image;
 use crate::instance::{self, Instance, Phase};
-use crate::logset::{Bits, LogSet, RangeList};
+use crate::logset::{Bits, LogSet};
 use crate::metadata::{Change, Metadata};
 use crate::recovery::Decision;
 use crate::rules::Rules;
+use crate::scene::{self, Scene};
 use crate::segment::{self, Reply, Segment};
+use crate::steps::{self, Breach};
 use crate::types::{Epoch, Lsn, SegmentId, SegmentSet};
 use std::cmp::Ordering;
 
@@ -67,25 +69,6 @@ pub struct Spent {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Breaches(pub(crate) u8);
 
-/// A property that speaks of a step rather than of a state.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Breach {
-    /// S9
-    OldWriterCommitted,
-    /// S10
-    EpochWentBack,
-    /// S11
-    AcknowledgedWhatItLacks,
-    /// S12
-    ServedWithoutTruncation,
-    /// S14
-    AcknowledgedUnsynced,
-    /// S16
-    GossipTookAway,
-    /// S33
-    StaleRead,
-}
-
 impl Breaches {
     #[must_use]
     pub fn contains(self, breach: Breach) -> bool {
@@ -94,6 +77,42 @@ impl Breaches {
 
     fn insert(&mut self, breach: Breach) {
         self.0 |= 1 << breach as u8;
+    }
+
+    fn extend(&mut self, breaches: impl IntoIterator<Item = Breach>) {
+        breaches.into_iter().for_each(|breach| self.insert(breach));
+    }
+}
+
+impl<const N: usize> Scene for World<N> {
+    type Log = Bits;
+
+    fn segments(&self) -> usize {
+        N
+    }
+
+    fn segment(&self, segment: usize) -> Option<&Segment<Bits>> {
+        self.segments.get(segment)
+    }
+
+    fn incarnations(&self) -> usize {
+        self.instances.len()
+    }
+
+    fn ve(&self, incarnation: usize) -> Epoch {
+        self.instances[incarnation].ve()
+    }
+
+    fn opened(&self, incarnation: usize) -> Option<&Decision<Bits>> {
+        Some(&self.instances[incarnation].writer()?.decision)
+    }
+
+    fn next(&self, incarnation: usize) -> Lsn {
+        self.instances[incarnation].writer().map(|writer| writer.next).unwrap_or_default()
+    }
+
+    fn vdl(&self, incarnation: usize) -> Lsn {
+        self.instances[incarnation].writer().map(|writer| writer.vdl).unwrap_or_default()
     }
 }
 
@@ -149,25 +168,6 @@ impl<const N: usize> World<N> {
         self.candidates_until(bounds, &mut |action| {
             self.is_fault_free(action) && self.after(rules, bounds, action).is_some()
         })
-    }
-
-    /// Records that `instance` has allocated, as first and last LSN; none if it has allocated nothing.
-    #[must_use]
-    pub fn allocated(&self, instance: usize) -> Option<(Lsn, Lsn)> {
-        let writer = self.instances[instance].writer()?;
-        (writer.next > writer.decision.first).then(|| (writer.decision.first, writer.next.previous()))
-    }
-
-    /// Records that `instance` has acknowledged to its clients, as first and last LSN.
-    #[must_use]
-    pub fn acknowledged(&self, instance: usize) -> Option<(Lsn, Lsn)> {
-        let writer = self.instances[instance].writer()?;
-        (writer.vdl >= writer.decision.first).then_some((writer.decision.first, writer.vdl))
-    }
-
-    /// The decisions of the recoveries that have opened, and of the creation, with the instance of each.
-    pub fn opened(&self) -> impl DoubleEndedIterator<Item = (usize, &Decision<Bits>)> + Clone {
-        self.instances.iter().enumerate().filter_map(|(i, instance)| Some((i, &instance.writer()?.decision)))
     }
 
     /// The state that stands for all states that differ from this one only in the names of the segments, and where each of
@@ -473,8 +473,9 @@ impl<const N: usize> World<N> {
     fn replace(&mut self, segment: SegmentId, restarted: Segment<Bits>) {
         let before = self.segments[segment.index()].image();
         let after = restarted.image();
-        if restarted.is_member() && (after.fenced < before.fenced || after.trunc_ve < before.trunc_ve) {
-            self.breaches.insert(Breach::EpochWentBack);
+        if restarted.is_member() {
+            let breach = steps::epochs((before.fenced, before.trunc_ve), (after.fenced, after.trunc_ve));
+            self.breaches.extend(breach);
         }
         self.segments[segment.index()] = restarted;
     }
@@ -517,9 +518,7 @@ impl<const N: usize> World<N> {
         let replied_first =
             effects.iter().any(|e| matches!(e, segment::Effect::Reply(r) if !matches!(r, Reply::Refused { .. })));
         let image = state.image();
-        if image.fenced < before.0 || image.trunc_ve < before.1 {
-            self.breaches.insert(Breach::EpochWentBack);
-        }
+        self.breaches.extend(steps::epochs(before, (image.fenced, image.trunc_ve)));
         let held = image.held;
         if let Some(offered) = self.offered.get_mut(image.trunc_ve.0 as usize) {
             members(&held).for_each(|lsn| offered.insert(lsn));
@@ -580,48 +579,29 @@ impl<const N: usize> World<N> {
         }
     }
 
+    /// A commit covers all below it: where the last is not kept, one is not.
     fn check_single_writer(&mut self, committer: usize, vdl: Lsn) {
-        if self.opened().any(|(i, decision)| i > committer && !decision.keeps(vdl)) {
-            self.breaches.insert(Breach::OldWriterCommitted);
-        }
+        let later = scene::opened(self).filter(|&(i, _)| i > committer);
+        let breach = later.into_iter().find_map(|(_, decision)| steps::commits(vdl, vdl, decision));
+        self.breaches.extend(breach);
     }
 
     fn check_reply(&mut self, from: SegmentId, reply: &Reply<Bits>, requester: Option<u8>) {
-        let segment = &self.segments[from.index()];
-        match *reply {
-            Reply::Acknowledged { lsn, .. } => {
-                if !segment.image().is_live(lsn) && !segment.disk().image().is_live(lsn) {
-                    self.breaches.insert(Breach::AcknowledgedWhatItLacks);
-                }
-                if !segment.disk().image().is_live(lsn) {
-                    self.breaches.insert(Breach::AcknowledgedUnsynced);
-                }
-            }
-            Reply::Confirmed { .. } => {
-                if let Some(instance) = requester {
-                    self.check_truncation(instance, from);
-                }
-            }
-            Reply::Fenced { .. } | Reply::Truncated { .. } | Reply::Refused { .. } => {}
+        self.breaches.extend(steps::replies(&self.segments[from.index()], reply));
+        if let (Reply::Confirmed { .. }, Some(instance)) = (reply, requester) {
+            self.check_truncation(instance, from);
         }
     }
 
     fn check_gossip(&mut self, rules: &Rules, segment: SegmentId, before: &Image<Bits>) {
         let after = self.segments[segment.index()].image();
-        let lost_one = members(&before.held).any(|lsn| before.is_live(lsn) && !after.is_live(lsn));
-        if lost_one || after.scl(rules) < before.scl(rules) {
-            self.breaches.insert(Breach::GossipTookAway);
-        }
+        self.breaches.extend(steps::hears_gossip(rules, before, after));
     }
 
     /// `segment` has served `instance`: it must have applied that instance's truncation.
     fn check_truncation(&mut self, instance: u8, segment: SegmentId) {
-        let image = self.segments[segment.index()].image();
         let Some(decision) = self.instances[usize::from(instance)].decision() else { return };
-        let applied = |range| image.ranges.iter().any(|r| r == range);
-        if image.trunc_ve != decision.ve || !decision.ranges.iter().all(applied) {
-            self.breaches.insert(Breach::ServedWithoutTruncation);
-        }
+        self.breaches.extend(steps::serves(self.segments[segment.index()].image(), decision));
     }
 }
 
