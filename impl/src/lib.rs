@@ -8,10 +8,12 @@
 //! may be acknowledged is asked of the step functions of `sextant_model`; this crate moves bytes, keeps payloads beside the
 //! control state, and repeats what was lost.
 
+pub mod client;
 pub mod log;
 pub mod meta;
 pub mod node;
 pub mod process;
+pub mod random;
 pub mod resp;
 pub mod wire;
 pub mod writer;

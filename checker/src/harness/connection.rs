@@ -4,6 +4,7 @@ use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
+use sextant_storage::client::contract::Failure;
 use sextant_storage::resp::{Command, Reply, ReplyParser};
 
 pub(crate) struct Connection {
@@ -11,15 +12,6 @@ pub(crate) struct Connection {
     replies: ReplyParser,
     /// Replies still to come to commands that were given up.
     overdue: usize,
-}
-
-/// Why there is no reply.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Failure {
-    /// Not in time. The connection is good for the next command: replies come in order, and a late one is skipped.
-    Late,
-    /// The connection is of no use any more.
-    Lost,
 }
 
 impl Connection {

@@ -22,14 +22,12 @@ mod outcome;
 mod page;
 mod plan;
 mod progress;
-mod random;
 mod receipt;
 mod run;
 mod serve;
 mod spawner;
 mod store;
 pub mod supervisor;
-mod workload;
 
 pub use config::{Config, FaultKind, Nemesis};
 pub use error::HarnessError;

@@ -13,9 +13,9 @@ use super::HarnessError;
 use super::board::Seat;
 use super::cluster::{Cluster, LIMIT, NODES, Role};
 use super::plan::Fault;
-use super::random::Random;
 use super::receipt::Receipt;
 use super::supervisor::{Death, ProcessId};
+use sextant_storage::random::Random;
 
 /// Operations in `ok` that a window must have in which the cluster promises service. Any cluster that serves at all
 /// does a multiple of it.

@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use super::config::{FaultKind, Nemesis};
-use super::random::Random;
+use sextant_storage::random::Random;
 
 /// A fault with everything about it that is a choice.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -20,9 +20,9 @@ use super::plan::Plan;
 use super::progress::{Progress, Tick};
 use super::receipt::Receipt;
 use super::store::Store;
-use super::workload::{Workload, keys};
 use super::{HarnessError, page};
 use crate::picture::{self, Picture};
+use sextant_storage::client::workload::{Workload, keys};
 
 /// The page that shows the history.
 pub(super) const PICTURE: &str = "history.html";

@@ -7,10 +7,10 @@ use std::collections::BTreeMap;
 
 use sextant_histories::{Call, Key, Value};
 
-use super::random::Random;
+use crate::random::Random;
 
 /// The operations of one client.
-pub(crate) struct Workload {
+pub struct Workload {
     random: Random,
     keys: usize,
     next_value: i64,
@@ -24,7 +24,7 @@ pub(crate) struct Workload {
 const VALUES_PER_CLIENT: i64 = 10_000_000;
 
 impl Workload {
-    pub(crate) fn new(seed: u64, client: usize, keys: usize) -> Self {
+    pub fn new(seed: u64, client: usize, keys: usize) -> Self {
         let random = Random::new(seed, &format!("client {client}"));
         let next_value = (client as i64 + 1) * VALUES_PER_CLIENT;
         Self { random, keys, next_value, seen: BTreeMap::new(), sweep: Vec::new() }
@@ -32,23 +32,23 @@ impl Workload {
 
     /// The client came to another writer: it looks at every key first. What a failover lost or an old writer answers
     /// late shows in reads, and only until the next write to the key.
-    pub(crate) fn look_around(&mut self) {
+    pub fn look_around(&mut self) {
         self.sweep = keys(self.keys).collect();
         self.random.shuffle(&mut self.sweep);
     }
 
     /// The client got no answer: it only reads, so that a paused writer does not retire one process number after the
     /// other, and so that what the writer says first when it wakes is a read.
-    pub(crate) fn probe(&mut self) -> (Key, Call) {
+    pub fn probe(&mut self) -> (Key, Call) {
         (self.key(), Call::Read)
     }
 
     /// A client under pressure.
-    pub(crate) fn write(&mut self) -> (Key, Call) {
+    pub fn write(&mut self) -> (Key, Call) {
         (self.key(), Call::Write(self.value()))
     }
 
-    pub(crate) fn next(&mut self) -> (Key, Call) {
+    pub fn next(&mut self) -> (Key, Call) {
         if let Some(key) = self.sweep.pop() {
             return (key, Call::Read);
         }
@@ -65,12 +65,12 @@ impl Workload {
         (key, call)
     }
 
-    pub(crate) fn saw(&mut self, key: &Key, value: Value) {
+    pub fn saw(&mut self, key: &Key, value: Value) {
         self.seen.insert(key.clone(), value);
     }
 
     /// Thinking between two operations, in microseconds.
-    pub(crate) fn think_us(&mut self) -> u64 {
+    pub fn think_us(&mut self) -> u64 {
         self.random.between(0, 3000)
     }
 
@@ -85,7 +85,7 @@ impl Workload {
 }
 
 /// The keys of a run, in order.
-pub(crate) fn keys(count: usize) -> impl Iterator<Item = Key> {
+pub fn keys(count: usize) -> impl Iterator<Item = Key> {
     (0..count as i64).map(Key::from)
 }
 

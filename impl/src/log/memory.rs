@@ -47,6 +47,8 @@ struct State {
     /// Operations so far; the first is number 0.
     operations: u64,
     failure: Option<(u64, io::ErrorKind, Lasting)>,
+    /// No file may grow.
+    full: bool,
 }
 
 #[derive(Clone, Default)]
@@ -70,6 +72,7 @@ impl MemDisk {
             name_changes: Vec::new(),
             operations: 0,
             failure: None,
+            full: false,
         })))
     }
 
@@ -93,6 +96,11 @@ impl MemDisk {
     /// Lets operations succeed again: the process was killed, the machine was not.
     pub fn restart(&self) {
         self.state().failure = None;
+    }
+
+    /// Whether the device has no room: a file that would have to grow fails with `StorageFull`, and is as it was.
+    pub fn set_full(&self, full: bool) {
+        self.state().full = full;
     }
 
     /// What a power cut may lose now, in a fixed order.
@@ -226,11 +234,25 @@ impl State {
             name_changes: Vec::new(),
             operations: 0,
             failure: None,
+            full: self.full,
         }
     }
 }
 
 impl MemFile {
+    /// Costs what is not synced, not what the file holds.
+    fn sync(&mut self, sector_bytes: usize) {
+        self.durable.resize(self.now.len(), 0);
+        for sector in std::mem::take(&mut self.dirty) {
+            let start = sector * sector_bytes;
+            let end = (start + sector_bytes).min(self.now.len());
+            if start < end {
+                self.durable[start..end].copy_from_slice(&self.now[start..end]);
+            }
+        }
+        self.resized = false;
+    }
+
     fn after_power_cut(&self, length_kept: bool, sectors: &[usize], sector_bytes: usize) -> Self {
         let length = if length_kept { &self.now } else { &self.durable }.len();
         let mut image = self.durable.clone();
@@ -275,9 +297,11 @@ impl Disk for MemDisk {
         state.operate()?;
         let file = match state.find(path) {
             Ok(file) => {
+                let sector_bytes = state.sector_bytes;
                 let found = &mut state.files[file];
                 found.now.clear();
-                found.dirty.clear();
+                // What was there is there until the next sync.
+                found.dirty = (0..found.durable.len().div_ceil(sector_bytes)).collect();
                 found.resized = true;
                 file
             }
@@ -331,8 +355,12 @@ impl File for MemHandle {
         let mut state = self.disk.state();
         state.operate()?;
         let bytes = usize::try_from(bytes).map_err(|_| io::ErrorKind::StorageFull)?;
+        let is_full = state.full;
         let file = &mut state.files[self.file];
         if bytes > file.now.len() {
+            if is_full {
+                return Err(io::ErrorKind::StorageFull.into());
+            }
             file.now.resize(bytes, 0);
             file.resized = true;
         }
@@ -356,10 +384,8 @@ impl File for MemHandle {
     fn sync(&mut self) -> io::Result<()> {
         let mut state = self.disk.state();
         state.operate()?;
-        let file = &mut state.files[self.file];
-        file.durable.clone_from(&file.now);
-        file.dirty.clear();
-        file.resized = false;
+        let sector_bytes = state.sector_bytes;
+        state.files[self.file].sync(sector_bytes);
         Ok(())
     }
 }

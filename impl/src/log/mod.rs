@@ -31,7 +31,7 @@ pub mod fault;
 mod format;
 pub mod memory;
 mod recovery;
-mod segments;
+pub(crate) mod segments;
 mod watermark;
 
 use std::fmt;

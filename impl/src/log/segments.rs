@@ -11,7 +11,7 @@ pub(super) const FIRST: u64 = 1;
 const PREFIX: &str = "segment-";
 const SUFFIX: &str = ".log";
 
-pub(super) fn path(dir: &Path, number: u64) -> PathBuf {
+pub(crate) fn path(dir: &Path, number: u64) -> PathBuf {
     dir.join(format!("{PREFIX}{number:010}{SUFFIX}"))
 }
 

@@ -5,7 +5,8 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
-use super::executor::{ConnectionId, Input, Peer};
+use super::executor::{Input, Peer};
+use super::server::ConnectionId;
 use crate::wire::frame::FrameReader;
 use crate::wire::messages::NodeRequest;
 

@@ -1,34 +1,19 @@
-//! The node's one decision maker: it steps the segment, and does what its effects say, in their order.
-//!
-//! Everything arrives on one channel. What is waiting there is handled together: the entries that it appends are one batch
-//! for the log, the replies to one connection are one frame.
+//! The node's one decision maker: everything arrives on one channel. What is waiting there is handled together: the entries that
+//! it appends are one batch for the log, the replies to one connection are one frame.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::net::{Shutdown, TcpStream};
 use std::sync::mpsc::{Receiver, Sender, SyncSender};
 
-use sextant_model::disk::Image;
-use sextant_model::logset::{Intervals, LogSet};
-use sextant_model::rules::Rules;
-use sextant_model::segment::{Effect, Event, Segment};
-use sextant_model::types::{Epoch, Lsn};
+use sextant_model::logset::Intervals;
+use sextant_model::types::Epoch;
 
-use super::entries;
-use super::store::Store;
+use super::server::{ConnectionId, Server, frames_of};
 use crate::log;
-use crate::wire::frame::encode_frame;
 use crate::wire::messages::{NodeReply, NodeRequest, Record};
 
 /// Inputs handled before replies and entries leave.
 const DRAIN_MAX: usize = 512;
-/// Of one reply that carries records.
-pub(super) const RECORDS_MAX: usize = 512;
-const RECORD_BYTES_BATCH: usize = 4 << 20;
-/// Of the payloads in one frame of replies, the last one not counted.
-const REPLY_BYTES_FRAME: usize = 4 << 20;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct ConnectionId(pub u64);
 
 pub(super) enum Input {
     Opened {
@@ -64,46 +49,15 @@ pub(super) struct Peer {
     pub stream: TcpStream,
 }
 
-struct Connection {
-    peer: Peer,
-    /// Of its last write: who hears of records that gossip brought.
-    writes_at: Option<Epoch>,
-    replies: Vec<NodeReply>,
-}
-
-/// Whom the reply to an appended entry is for.
-#[derive(Clone, Copy)]
-enum Requester {
-    Connection(ConnectionId),
-    /// Gossip brought it: the writers of that epoch, if any is connected, because it counts for them.
-    WritersOf(Epoch),
-}
-
 pub(super) struct Executor {
     name: String,
-    rules: Rules,
-    segment: Segment<Intervals>,
-    store: Store,
-    connections: BTreeMap<ConnectionId, Connection>,
-    /// One for each appended and not yet synced entry, in the same order.
-    requesters: VecDeque<Requester>,
-    /// Appended since the last hand-over to the log.
-    batch: Vec<log::Entry>,
-    effects: Vec<Effect<Intervals>>,
+    server: Server,
+    peers: BTreeMap<ConnectionId, Peer>,
 }
 
 impl Executor {
-    pub fn new(name: String, rules: Rules, segment: Segment<Intervals>, store: Store) -> Self {
-        Executor {
-            name,
-            rules,
-            segment,
-            store,
-            connections: BTreeMap::new(),
-            requesters: VecDeque::new(),
-            batch: Vec::new(),
-            effects: Vec::new(),
-        }
+    pub fn new(name: String, server: Server) -> Self {
+        Executor { name, server, peers: BTreeMap::new() }
     }
 
     /// Runs until the log or everybody else is gone.
@@ -111,7 +65,8 @@ impl Executor {
         while let Ok(input) = inputs.recv() {
             self.handle(input);
             inputs.try_iter().take(DRAIN_MAX).for_each(|input| self.handle(input));
-            if !self.batch.is_empty() && to_log.send(std::mem::take(&mut self.batch)).is_err() {
+            let batch = self.server.take_batch();
+            if !batch.is_empty() && to_log.send(batch).is_err() {
                 return;
             }
             self.send_replies();
@@ -121,210 +76,46 @@ impl Executor {
     fn handle(&mut self, input: Input) {
         match input {
             Input::Opened { connection, peer } => {
-                self.connections.insert(connection, Connection { peer, writes_at: None, replies: Vec::new() });
+                self.peers.insert(connection, peer);
+                self.server.open(connection);
             }
-            Input::Closed { connection } => drop(self.connections.remove(&connection)),
-            Input::Request { connection, request } => self.on_request(connection, request),
-            Input::Synced { entries } => self.on_synced(entries),
-            Input::Gossip { trunc_ve, records } => self.on_gossip(trunc_ve, &records),
+            Input::Closed { connection } => self.close(connection),
+            Input::Request { connection, request } => self.server.request(connection, request, &mut ()),
+            Input::Synced { entries } => self.server.synced(entries, &mut ()),
+            Input::Gossip { trunc_ve, records } => self.server.gossip(trunc_ve, &records, &mut ()),
             Input::Describe { reply } => {
-                let image = self.segment.image();
                 // The asker may have given up.
-                let _ = reply.try_send((image.trunc_ve, image.held.clone()));
+                let _ = reply.try_send(self.server.description());
             }
         }
     }
 
-    fn on_request(&mut self, connection: ConnectionId, request: NodeRequest) {
-        let requester = Requester::Connection(connection);
-        match request {
-            NodeRequest::Write { ve, records } => {
-                self.note_writer(connection, ve);
-                for record in &records {
-                    self.step(Event::Write { ve, lsn: record.lsn }, requester, Some(record));
-                }
-            }
-            NodeRequest::FenceRead { ve } => self.step(Event::FenceRead { ve }, requester, None),
-            NodeRequest::Truncate { ve, ranges } => {
-                self.note_writer(connection, ve);
-                self.step(Event::Truncate { ve, ranges }, requester, None);
-            }
-            NodeRequest::Confirm { ve, nonce } => self.step(Event::Confirm { ve, nonce }, requester, None),
-            NodeRequest::GossipPull { trunc_ve, held } => {
-                let push = self.push_for(trunc_ve, held);
-                self.reply(requester, push);
-            }
-            NodeRequest::ReadPage { id, ve, key, read_point } => {
-                let page = self.read_page(id, ve, &key, read_point);
-                self.reply(requester, page);
-            }
-            NodeRequest::FetchRecords { id, from, to, .. } => {
-                let records = self.records(from, to);
-                self.reply(requester, NodeReply::Records { id, records });
-            }
-        }
-    }
-
-    fn note_writer(&mut self, connection: ConnectionId, ve: Epoch) {
-        if let Some(connection) = self.connections.get_mut(&connection) {
-            connection.writes_at = Some(ve);
-        }
-    }
-
-    fn on_gossip(&mut self, trunc_ve: Epoch, records: &[Record]) {
-        for record in records {
-            let requester = Requester::WritersOf(self.segment.image().trunc_ve);
-            self.step(Event::Gossip { trunc_ve, lsn: record.lsn }, requester, Some(record));
-        }
-    }
-
-    /// Steps the segment for `requester`, who brought `record` where the event is about one.
-    fn step(&mut self, event: Event<Intervals>, requester: Requester, record: Option<&Record>) {
-        let mut effects = std::mem::take(&mut self.effects);
-        self.segment.step(&self.rules, event, &mut effects);
-        for effect in effects.drain(..) {
-            match effect {
-                Effect::Append(entry) => {
-                    self.store.apply(&entry, record);
-                    self.batch.push(entries::encode(&entry, record));
-                    self.requesters.push_back(requester);
-                }
-                Effect::Reply(reply) => self.reply(requester, reply.into()),
-            }
-        }
-        self.effects = effects;
-    }
-
-    /// Exactly one reply follows each appended entry, in their order.
-    fn on_synced(&mut self, entries: usize) {
-        let mut effects = std::mem::take(&mut self.effects);
-        self.segment.step(&self.rules, Event::Synced { entries }, &mut effects);
-        for effect in effects.drain(..) {
-            if let (Effect::Reply(reply), Some(requester)) = (effect, self.requesters.pop_front()) {
-                self.reply(requester, reply.into());
-            }
-        }
-        self.effects = effects;
-    }
-
-    fn reply(&mut self, requester: Requester, reply: NodeReply) {
-        match requester {
-            Requester::Connection(id) => {
-                if let Some(connection) = self.connections.get_mut(&id) {
-                    connection.replies.push(reply);
-                }
-            }
-            Requester::WritersOf(ve) => {
-                let writers = self.connections.values_mut().filter(|c| c.writes_at == Some(ve));
-                writers.for_each(|connection| connection.replies.push(reply.clone()));
-            }
-        }
-    }
-
-    fn read_page(&self, id: u64, ve: Epoch, key: &[u8], read_point: Lsn) -> NodeReply {
-        if let Err(refusal) = self.segment.may_read(&self.rules, ve, read_point) {
-            return NodeReply::PageRefused { id, ve, refusal };
-        }
-        let image = self.segment.image();
-        match self.store.version(key, read_point, |lsn| image.is_live(lsn)) {
-            Some(record) => NodeReply::Page { id, lsn: record.lsn, value: record.value.clone() },
-            None => NodeReply::Page { id, lsn: Lsn::ZERO, value: None },
-        }
-    }
-
-    /// Records from `from` to `to` that are synced here: a reply's worth.
-    fn records(&self, from: Lsn, to: Lsn) -> Vec<Record> {
-        let disk = self.segment.disk().image();
-        let synced = self.store.range(from..=to).filter(|record| disk.is_live(record.lsn));
-        a_batch(synced)
-    }
-
-    /// What a peer lacks of what is synced here. Whether it may take a record is its own decision; asking the rule for its
-    /// image here only keeps from the wire what it would refuse.
-    fn push_for(&self, trunc_ve: Epoch, held: Intervals) -> NodeReply {
-        let disk = self.segment.disk().image();
-        let peer = Image::<Intervals> { held, trunc_ve, fenced: trunc_ve, ranges: Vec::new() };
-        let wanted = |lsn: &Lsn| self.rules.takes_gossip(disk.trunc_ve, *lsn, &peer);
-        let missing = missing(&disk.held, &peer.held).filter(wanted);
-        let records = a_batch(missing.filter_map(|lsn| self.store.get(lsn)));
-        NodeReply::GossipPush { trunc_ve: disk.trunc_ve, records }
+    fn close(&mut self, connection: ConnectionId) {
+        self.peers.remove(&connection);
+        self.server.close(connection);
     }
 
     fn send_replies(&mut self) {
-        let name = &self.name;
-        self.connections.retain(|_, connection| {
-            let sent = connection.send_replies();
-            if let Err(reason) = &sent {
+        let (name, peers) = (&self.name, &self.peers);
+        let mut failed = Vec::new();
+        self.server.take_replies(|connection, replies| {
+            let Some(peer) = peers.get(&connection) else { return };
+            if let Err(reason) = peer.send(replies) {
                 eprintln!("node {name}: closing a connection: {reason}");
                 // Its reader notices, and that is the end of it.
-                let _ = connection.peer.stream.shutdown(Shutdown::Both);
+                let _ = peer.stream.shutdown(Shutdown::Both);
+                failed.push(connection);
             }
-            sent.is_ok()
         });
+        failed.into_iter().for_each(|connection| self.close(connection));
     }
 }
 
-impl Connection {
-    /// One frame, or several where there are many pages among the replies.
-    fn send_replies(&mut self) -> Result<(), String> {
-        let mut replies = std::mem::take(&mut self.replies).into_iter().peekable();
-        while replies.peek().is_some() {
-            let mut bytes = 0;
-            let mut fits = |reply: &NodeReply| {
-                let fits = bytes < REPLY_BYTES_FRAME;
-                bytes += reply.payload_bytes();
-                fits
-            };
-            let some: Vec<NodeReply> = std::iter::from_fn(|| replies.next_if(&mut fits)).collect();
-            let mut frame = Vec::new();
-            encode_frame(&some, &mut frame).map_err(|error| error.to_string())?;
-            self.peer.outbox.try_send(frame).map_err(|_| "it does not take its replies".to_owned())?;
+impl Peer {
+    fn send(&self, replies: Vec<NodeReply>) -> Result<(), String> {
+        for frame in frames_of(replies).map_err(|error| error.to_string())? {
+            self.outbox.try_send(frame).map_err(|_| "it does not take its replies".to_owned())?;
         }
         Ok(())
-    }
-}
-
-/// LSNs in `mine` and not in `theirs`, ascending, at the cost of the gaps and not of what both hold.
-fn missing<'a>(mine: &'a Intervals, theirs: &'a Intervals) -> impl Iterator<Item = Lsn> + 'a {
-    mine.runs().flat_map(move |(first, last)| {
-        let mut at = first;
-        std::iter::from_fn(move || {
-            while let Some(end) = theirs.run_end(at) {
-                at = end.next();
-            }
-            let found = (at <= last).then_some(at);
-            at = at.next();
-            found
-        })
-    })
-}
-
-fn a_batch<'a>(records: impl Iterator<Item = &'a Record>) -> Vec<Record> {
-    let mut room = RECORD_BYTES_BATCH;
-    let fits = |record: &&Record| {
-        let fits = room > 0;
-        room = room.saturating_sub(record.payload_bytes());
-        fits
-    };
-    records.take(RECORDS_MAX).take_while(fits).cloned().collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn set(runs: &[(u64, u64)]) -> Intervals {
-        let mut set = Intervals::default();
-        runs.iter().for_each(|&(lo, hi)| set.insert_range(Lsn(lo), Lsn(hi)));
-        set
-    }
-
-    #[test]
-    fn what_a_peer_lacks_is_the_difference() {
-        let mine = set(&[(1, 5), (10, 12), (20, 20)]);
-        let lacks = |theirs: &[(u64, u64)]| missing(&mine, &set(theirs)).map(|lsn| lsn.0).collect::<Vec<_>>();
-        assert_eq!(lacks(&[]), [1, 2, 3, 4, 5, 10, 11, 12, 20]);
-        assert_eq!(lacks(&[(2, 3), (5, 10), (12, 30)]), [1, 4, 11]);
-        assert_eq!(lacks(&[(1, 30)]), [] as [u64; 0]);
     }
 }

@@ -7,7 +7,8 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::executor::{Input, RECORDS_MAX};
+use super::executor::Input;
+use super::server::RECORDS_MAX;
 use crate::meta::client::Client;
 use crate::wire::frame::{FrameReader, write_frame};
 use crate::wire::messages::{Member, NodeReply, NodeRequest};

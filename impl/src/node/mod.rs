@@ -13,6 +13,7 @@ mod entries;
 mod executor;
 mod gossip;
 mod logger;
+pub(crate) mod server;
 mod store;
 
 use std::net::SocketAddr;
@@ -33,6 +34,7 @@ use crate::wire::messages::Member;
 use crate::wire::socket;
 use executor::Executor;
 use gossip::Gossip;
+use server::Server;
 use store::Store;
 
 /// Requests that wait for the core; beyond it, the sockets wait.
@@ -63,12 +65,12 @@ pub fn run(config: Config) -> Result<(), Failure> {
     let dir = config.dir.join("log");
     let (log, recovered) = open_log(&config, &dir)?;
     let torn = recovered.torn.as_ref().map_or(0, |torn| torn.bytes_dropped);
-    let (segment, store) = replay(&dir, &recovered)?;
+    let server = recover(config.rules, &dir, &recovered)?;
     let (listener, address) = socket::listen(config.listen)?;
     let me = Member { name: config.name.clone(), zone: config.zone.clone() };
     let meta = Client::new(config.meta);
     let registered = register(&meta, &me, address)?;
-    announce(&ready_line(&config, address, &segment, torn));
+    announce(&ready_line(&config, address, server.segment(), torn));
 
     let (core, inputs) = sync_channel(INPUTS);
     let (to_log, batches) = channel();
@@ -77,8 +79,7 @@ pub fn run(config: Config) -> Result<(), Failure> {
     thread::spawn(move || connections::accept(&accepted, &listener, &accepting));
     let gossip = Gossip { me, address, meta, core: core.clone(), pause: config.gossip, registered };
     thread::spawn(move || gossip.run());
-    let rules = config.rules;
-    thread::spawn(move || Executor::new(name, rules, segment, store).run(&inputs, &to_log));
+    thread::spawn(move || Executor::new(name, server).run(&inputs, &to_log));
     match logger::run(log, &batches, &core) {
         Err(error) => Err(Failure::machine(format!("node {}: {error}", config.name))),
         Ok(()) => Err(Failure::machine(format!("node {}: the core ended", config.name))),
@@ -117,7 +118,11 @@ fn log_failure(error: LogError) -> Failure {
     }
 }
 
-fn replay(dir: &Path, recovered: &Recovered) -> Result<(Segment<Intervals>, Store), Failure> {
+/// The node whose log held `recovered`.
+///
+/// # Errors
+/// An entry that the log's checksums accept and that no node wrote.
+pub(crate) fn recover(rules: Rules, dir: &Path, recovered: &Recovered) -> Result<Server, Failure> {
     let mut store = Store::default();
     let mut replayed = Vec::with_capacity(recovered.entries.len());
     for (number, entry) in recovered.entries.iter().enumerate() {
@@ -126,7 +131,7 @@ fn replay(dir: &Path, recovered: &Recovered) -> Result<(Segment<Intervals>, Stor
         store.apply(&entry, record.as_ref());
         replayed.push(entry);
     }
-    Ok((Segment::recover(Disk::replayed(&replayed)), store))
+    Ok(Server::new(rules, Segment::recover(Disk::replayed(&replayed)), store))
 }
 
 /// False: the service did not answer in time, and it has to be tried again.

@@ -4,7 +4,7 @@
 //! takes its place in the log at once and is answered when the log says it is committed. What a read says of the state it
 //! saw is answered when the log says that it may. [`Redo`] is that log, as far as it concerns a database.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use sextant_model::types::Lsn;
 
@@ -12,7 +12,7 @@ use super::sessions::ReplyTo;
 use crate::resp::{Command, Reply};
 
 /// Pages kept in memory before half of the durable ones are evicted.
-const PAGES_MAX: usize = 100_000;
+pub(crate) const PAGES_MAX: usize = 100_000;
 
 pub(super) type Key = Vec<u8>;
 
@@ -28,17 +28,17 @@ pub(super) trait Redo {
     fn fetch(&mut self, key: &[u8]);
 }
 
-#[derive(Default)]
 pub(super) struct Database {
-    pages: HashMap<Key, Page>,
+    pages_max: usize,
+    pages: BTreeMap<Key, Page>,
     /// Commands on each key, oldest first.
-    queues: HashMap<Key, VecDeque<TaskId>>,
-    tasks: HashMap<TaskId, Task>,
+    queues: BTreeMap<Key, VecDeque<TaskId>>,
+    tasks: BTreeMap<TaskId, Task>,
     /// First in their queues, and refused by the log for now.
     without_room: BTreeSet<TaskId>,
     /// By the LSN that has to be committed.
     writes: BTreeMap<Lsn, (ReplyTo, Reply)>,
-    reads: HashMap<u64, Read>,
+    reads: BTreeMap<u64, Read>,
     last_id: u64,
 }
 
@@ -50,7 +50,7 @@ struct Page {
 }
 
 /// In order of arrival.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct TaskId(u64);
 
 struct Task {
@@ -75,6 +75,19 @@ struct Read {
 }
 
 impl Database {
+    pub fn new(pages_max: usize) -> Self {
+        Database {
+            pages_max,
+            pages: BTreeMap::new(),
+            queues: BTreeMap::new(),
+            tasks: BTreeMap::new(),
+            without_room: BTreeSet::new(),
+            writes: BTreeMap::new(),
+            reads: BTreeMap::new(),
+            last_id: 0,
+        }
+    }
+
     pub fn submit(&mut self, to: ReplyTo, command: Command, redo: &mut impl Redo) {
         let (work, keys) = match command {
             Command::Get { key } => (Work::Get, vec![key]),
@@ -250,7 +263,7 @@ impl Database {
 
     /// Only what is durable, because only that can be read back (S25), and nothing that a command waits for.
     fn evict(&mut self, vdl: Lsn) {
-        if self.pages.len() <= PAGES_MAX {
+        if self.pages.len() <= self.pages_max {
             return;
         }
         let mut keep = false;

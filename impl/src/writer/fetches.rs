@@ -1,6 +1,6 @@
 //! Page reads on their way: one node each, another one when it refuses, breaks or is slow.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use sextant_model::types::{Lsn, SegmentId};
@@ -17,9 +17,9 @@ pub(super) struct Page {
 
 #[derive(Default)]
 pub(super) struct Fetches {
-    wanted: HashMap<Vec<u8>, Wanted>,
+    wanted: BTreeMap<Vec<u8>, Wanted>,
     /// Requests without an answer.
-    asked: HashMap<u64, Vec<u8>>,
+    asked: BTreeMap<u64, Vec<u8>>,
     last_id: u64,
     turns: usize,
 }
@@ -52,7 +52,7 @@ impl Fetches {
 
     /// The requests to send now. Of `nodes`, the first `complete` are known to reach the read point: they take turns, and
     /// the others come after them.
-    pub fn ask(&mut self, nodes: &[SegmentId], complete: usize) -> Vec<(SegmentId, u64, Vec<u8>)> {
+    pub fn ask(&mut self, now: Instant, nodes: &[SegmentId], complete: usize) -> Vec<(SegmentId, u64, Vec<u8>)> {
         let mut requests = Vec::new();
         if nodes.is_empty() {
             return requests;
@@ -66,7 +66,7 @@ impl Fetches {
                 wanted.attempts % nodes.len()
             };
             wanted.attempts += 1;
-            wanted.asked = Some(Asked { id, segment: nodes[place], at: Instant::now() });
+            wanted.asked = Some(Asked { id, segment: nodes[place], at: now });
             self.asked.insert(id, key.clone());
             requests.push((nodes[place], id, key.clone()));
         }
@@ -120,7 +120,7 @@ mod tests {
         assert!(!fetches.want(b"k"), "once is enough");
         let mut asked = Vec::new();
         for _ in 0..8 {
-            let requests = fetches.ask(&nodes(), 2);
+            let requests = fetches.ask(Instant::now(), &nodes(), 2);
             asked.extend(requests.iter().map(|(segment, ..)| segment.0));
             fetches.refused(requests[0].1);
         }
@@ -134,10 +134,10 @@ mod tests {
     fn only_the_request_that_counts_brings_the_page() {
         let mut fetches = Fetches::default();
         fetches.want(b"k");
-        let (segment, first, _) = fetches.ask(&nodes(), 6).remove(0);
-        assert!(fetches.ask(&nodes(), 6).is_empty(), "it is on its way");
+        let (segment, first, _) = fetches.ask(Instant::now(), &nodes(), 6).remove(0);
+        assert!(fetches.ask(Instant::now(), &nodes(), 6).is_empty(), "it is on its way");
         fetches.forget_asked(segment);
-        let (_, second, _) = fetches.ask(&nodes(), 6).remove(0);
+        let (_, second, _) = fetches.ask(Instant::now(), &nodes(), 6).remove(0);
         assert!(fetches.arrived(first, Lsn(1), None).is_none());
         assert!(fetches.arrived(second, Lsn(1), None).is_some());
         assert!(fetches.arrived(second, Lsn(1), None).is_none());

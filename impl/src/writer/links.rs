@@ -14,6 +14,7 @@ use std::time::Duration;
 use sextant_model::types::SegmentId;
 
 use super::Input;
+use super::shipping::Carrier;
 use crate::meta::client::Client;
 use crate::wire::frame::{FrameError, FrameReader};
 use crate::wire::messages::NodeReply;
@@ -47,15 +48,10 @@ impl Link {
         thread::spawn(move || sender.run(&queued));
         Link { queue, stopped }
     }
+}
 
-    /// One that is never connected.
-    #[cfg(test)]
-    pub fn dead() -> Self {
-        Link { queue: sync_channel(1).0, stopped: Arc::default() }
-    }
-
-    /// False if the node is so slow that there is no room.
-    pub fn send(&self, frame: &Arc<[u8]>) -> bool {
+impl Carrier for Link {
+    fn send(&self, frame: &Arc<[u8]>) -> bool {
         !matches!(self.queue.try_send(Outgoing::Frame(Arc::clone(frame))), Err(TrySendError::Full(_)))
     }
 }

@@ -9,12 +9,12 @@
 //! it is owed ([`shipping`], [`fetches`], [`links`]), [`takeover`] says when to ask for the volume.
 
 mod database;
-mod executor;
+pub(crate) mod executor;
 mod fetches;
 mod links;
-mod sessions;
-mod shipping;
-mod stream;
+pub(crate) mod sessions;
+pub(crate) mod shipping;
+pub(crate) mod stream;
 mod takeover;
 
 use std::net::SocketAddr;
@@ -38,7 +38,7 @@ use stream::Stream;
 use takeover::Watch;
 
 /// Copies of the one protection group.
-const COPIES: usize = 6;
+pub(crate) const COPIES: usize = 6;
 /// Inputs that wait for the executor; beyond it, the sockets wait.
 const INPUTS: usize = 8192;
 
@@ -57,7 +57,7 @@ pub struct Standby {
 }
 
 /// What the executor hears.
-enum Input {
+pub(crate) enum Input {
     Command {
         to: ReplyTo,
         command: Command,
@@ -83,9 +83,9 @@ enum Input {
     },
 }
 
-struct Taken {
-    ve: Epoch,
-    members: Vec<Member>,
+pub(crate) struct Taken {
+    pub ve: Epoch,
+    pub members: Vec<Member>,
 }
 
 /// Serves until the process is killed.
@@ -104,12 +104,13 @@ pub fn run(config: Config) -> Result<(), Failure> {
     let standing = if watch.is_some() { Standing::Standby } else { Standing::Taking { since: Instant::now() } };
     thread::spawn(move || takeover::run(watch.as_ref(), meta, &taking));
     let rules = config.rules;
-    let connect = move |taken: Taken| Stream::new(rules, taken.ve, connect(&taken.members, meta, &to_executor));
-    Executor { standing, connect }.run(&inputs);
+    let connect =
+        move |taken: Taken, now| Stream::new(rules, taken.ve, connect(&taken.members, meta, &to_executor), now);
+    Executor::new(standing, database::PAGES_MAX, connect, announce).run(&inputs);
     Err(Failure::machine("the executor ended"))
 }
 
-fn connect(members: &[Member], meta: Client, executor: &SyncSender<Input>) -> Shipping {
+fn connect(members: &[Member], meta: Client, executor: &SyncSender<Input>) -> Shipping<Link> {
     let link = |index: usize| {
         // A copy without a member has a name that no directory has: it is a node that is never up.
         let name = members.get(index).map(|member| member.name.clone()).unwrap_or_default();

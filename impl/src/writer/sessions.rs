@@ -13,7 +13,7 @@ use crate::wire::messages::RECORD_BYTES_MAX;
 const READ_BYTES: usize = 16 << 10;
 
 /// Where the reply to one command goes.
-pub(super) struct ReplyTo {
+pub(crate) struct ReplyTo {
     session: Sender<(u64, Reply)>,
     /// Of the command in its session, from 0.
     number: u64,
@@ -25,7 +25,6 @@ impl ReplyTo {
         let _ = self.session.send((self.number, reply));
     }
 
-    #[cfg(test)]
     pub fn new(session: Sender<(u64, Reply)>, number: u64) -> Self {
         ReplyTo { session, number }
     }

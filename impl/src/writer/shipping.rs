@@ -11,7 +11,6 @@ use serde::Serialize;
 use sextant_model::types::{Lsn, SegmentId};
 
 use super::COPIES;
-use super::links::Link;
 use crate::wire::frame::encode_frame;
 use crate::wire::messages::Record;
 
@@ -24,16 +23,22 @@ const RESEND_BYTES: usize = 4 << 20;
 /// How long the oldest record may be without an answer on a connection that stands.
 const RESEND_AFTER: Duration = Duration::from_millis(300);
 
-pub(super) struct Shipping {
-    lanes: [Lane; COPIES],
+/// The way to one node: it may lose what it is given.
+pub(crate) trait Carrier {
+    /// False if the node is so slow that there is no room.
+    fn send(&self, frame: &Arc<[u8]>) -> bool;
+}
+
+pub(crate) struct Shipping<C> {
+    lanes: [Lane<C>; COPIES],
     /// By LSN, with the number of lanes that wait for its acknowledgement.
     kept: BTreeMap<Lsn, (Record, usize)>,
     kept_bytes: usize,
 }
 
 /// One node.
-struct Lane {
-    link: Link,
+struct Lane<C> {
+    carrier: C,
     is_connected: bool,
     unacknowledged: BTreeSet<Lsn>,
     /// The oldest of them, and since when it is that.
@@ -52,17 +57,17 @@ struct Again {
     last: Lsn,
 }
 
-impl Shipping {
-    pub fn new(links: [Link; COPIES]) -> Self {
-        let lane = |link| Lane {
-            link,
+impl<C: Carrier> Shipping<C> {
+    pub fn new(carriers: [C; COPIES]) -> Self {
+        let lane = |carrier| Lane {
+            carrier,
             is_connected: false,
             unacknowledged: BTreeSet::new(),
             oldest: None,
             scl: Lsn::ZERO,
             again: None,
         };
-        Shipping { lanes: links.map(lane), kept: BTreeMap::new(), kept_bytes: 0 }
+        Shipping { lanes: carriers.map(lane), kept: BTreeMap::new(), kept_bytes: 0 }
     }
 
     pub fn set_connected(&mut self, segment: SegmentId, is_connected: bool) {
@@ -85,7 +90,7 @@ impl Shipping {
         let lane = &self.lanes[segment.index()];
         if lane.is_connected {
             // No room: what is owed is sent again by the clock.
-            let _ = lane.link.send(frame);
+            let _ = lane.carrier.send(frame);
         }
     }
 
@@ -229,8 +234,17 @@ mod tests {
     const A: SegmentId = SegmentId(0);
     const B: SegmentId = SegmentId(1);
 
-    fn shipping(lsns: impl Iterator<Item = u64>) -> Shipping {
-        let mut shipping = Shipping::new(std::array::from_fn(|_| Link::dead()));
+    /// Never connected.
+    struct Dead;
+
+    impl Carrier for Dead {
+        fn send(&self, _: &Arc<[u8]>) -> bool {
+            false
+        }
+    }
+
+    fn shipping(lsns: impl Iterator<Item = u64>) -> Shipping<Dead> {
+        let mut shipping = Shipping::new(std::array::from_fn(|_| Dead));
         for lsn in lsns {
             let record = Record { lsn: Lsn(lsn), ve: Epoch(2), key: b"k".to_vec(), value: Some(b"v".to_vec()) };
             shipping.keep(record, [A, B].into_iter());

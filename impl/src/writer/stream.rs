@@ -15,7 +15,7 @@ use sextant_model::types::{Epoch, Lsn, SegmentId};
 use super::COPIES;
 use super::database::Redo;
 use super::fetches::{Fetches, Page};
-use super::shipping::{Shipping, frame_of};
+use super::shipping::{Carrier, Shipping, frame_of};
 use crate::wire::messages::{NodeReply, NodeRequest, Record};
 
 /// How long answers to FENCE_READ may still come in once the rule allows to decide.
@@ -25,10 +25,12 @@ const REPEAT_AFTER: Duration = Duration::from_millis(300);
 /// Bytes of records in one frame.
 const FRAME_BYTES: usize = 4 << 20;
 
-pub(super) struct Stream {
+pub(crate) struct Stream<C> {
+    /// When what is being handled came.
+    now: Instant,
     rules: Rules,
     instance: Instance<Intervals, COPIES>,
-    shipping: Shipping,
+    shipping: Shipping<C>,
     fetches: Fetches,
     /// What each node was last sent because it is owed, and when.
     sent: [Option<(Owed, Instant)>; COPIES],
@@ -45,10 +47,11 @@ pub(super) struct Stream {
     confirming_since: Option<Instant>,
 }
 
-impl Stream {
+impl<C: Carrier> Stream<C> {
     /// R0 has given `ve`.
-    pub fn new(rules: Rules, ve: Epoch, shipping: Shipping) -> Self {
+    pub fn new(rules: Rules, ve: Epoch, shipping: Shipping<C>, now: Instant) -> Self {
         Stream {
+            now,
             rules,
             instance: Instance::recovering(ve),
             shipping,
@@ -63,6 +66,15 @@ impl Stream {
             effects: VecDeque::new(),
             confirming_since: None,
         }
+    }
+
+    /// What follows happens at `now`, which never goes back.
+    pub fn set_now(&mut self, now: Instant) {
+        self.now = now;
+    }
+
+    pub fn instance(&self) -> &Instance<Intervals, COPIES> {
+        &self.instance
     }
 
     pub fn ve(&self) -> Epoch {
@@ -95,7 +107,7 @@ impl Stream {
     }
 
     /// What a node says. The pages among it are for the database.
-    pub fn on_replies(&mut self, segment: SegmentId, replies: Vec<NodeReply>) -> Vec<Page> {
+    pub(super) fn on_replies(&mut self, segment: SegmentId, replies: Vec<NodeReply>) -> Vec<Page> {
         let mut pages = Vec::new();
         for reply in replies {
             if let Some(event) = reply.event(segment) {
@@ -127,7 +139,8 @@ impl Stream {
     }
 
     /// Sends again what was not answered.
-    pub fn on_time(&mut self, now: Instant) {
+    pub fn on_time(&mut self) {
+        let now = self.now;
         if self.decide_at.is_some_and(|at| at <= now) {
             self.decide_at = None;
             self.decide();
@@ -192,7 +205,7 @@ impl Stream {
         if reading.heard() == COPIES {
             self.decide();
         } else if self.decide_at.is_none() && reading.decide(&self.rules, self.instance.ve()).is_some() {
-            self.decide_at = Some(Instant::now() + GRACE);
+            self.decide_at = Some(self.now + GRACE);
         }
     }
 
@@ -220,7 +233,7 @@ impl Stream {
     /// What the instance owes to a node that is connected.
     fn send_owed(&mut self, segment: SegmentId) {
         let owed = self.instance.owes(segment);
-        self.sent[segment.index()] = Some((owed, Instant::now()));
+        self.sent[segment.index()] = Some((owed, self.now));
         let ve = self.ve();
         match owed {
             Owed::FenceRead => self.send(segment, &NodeRequest::FenceRead { ve }),
@@ -266,7 +279,7 @@ impl Stream {
         // With no source, gossip has to bring them.
         let Some(source) = sources.get(self.write_back_attempts % sources.len().max(1)) else { return };
         self.write_back_attempts += 1;
-        self.write_backs[segment.index()] = Some(Instant::now());
+        self.write_backs[segment.index()] = Some(self.now);
         self.send(*source, &NodeRequest::FetchRecords { id: segment.0.into(), ve, from, to });
     }
 
@@ -293,7 +306,7 @@ impl Stream {
             self.confirming_since = None;
             return;
         };
-        self.confirming_since = Some(Instant::now());
+        self.confirming_since = Some(self.now);
         let Some(frame) = frame_of(&NodeRequest::Confirm { ve: self.ve(), nonce }) else { return };
         segments.iter().for_each(|segment| self.shipping.send(*segment, &frame));
     }
@@ -313,13 +326,13 @@ impl Stream {
         // First those known to be complete; the others may be by now.
         nodes.sort_by_key(|s| self.shipping.scl(*s) < read_point);
         let complete = nodes.iter().filter(|s| self.shipping.scl(**s) >= read_point).count();
-        for (segment, id, key) in self.fetches.ask(&nodes, complete) {
+        for (segment, id, key) in self.fetches.ask(self.now, &nodes, complete) {
             self.send(segment, &NodeRequest::ReadPage { id, ve, key, read_point });
         }
     }
 }
 
-impl Redo for Stream {
+impl<C: Carrier> Redo for Stream<C> {
     fn has_room_for(&self, records: u64) -> bool {
         let last = |next: Lsn| next.plus(records.saturating_sub(1));
         let allowed =

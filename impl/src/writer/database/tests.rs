@@ -46,7 +46,7 @@ impl Bench {
     fn new() -> Self {
         let (session, replies) = channel();
         let log = List { room: 100, ..List::default() };
-        Bench { database: Database::default(), log, session, replies, next: 0 }
+        Bench { database: Database::new(super::PAGES_MAX), log, session, replies, next: 0 }
     }
 
     /// Submits a command given as words.
@@ -171,7 +171,7 @@ fn giving_up_tells_what_is_known() {
     bench.say("GET b");
     bench.say("SET b 1");
     bench.say("DEL a");
-    std::mem::take(&mut bench.database).give_up("deposed");
+    bench.database.give_up("deposed");
     let mut heard: Vec<(u64, bool)> = bench
         .replies
         .try_iter()
