@@ -6,4 +6,5 @@ pub mod gate;
 pub mod harness;
 pub mod linearizability;
 pub mod picture;
+pub mod simulate;
 pub mod verdict;

@@ -4,6 +4,8 @@
 //! epochs. [`log`] is the hot log of a storage node, [`wire`] the frames between processes, [`resp`] the protocol that
 //! `redis-cli` speaks to the database instance.
 //!
+//! [`sim`] runs the same node, writer and clients ([`client`]) on virtual time.
+//!
 //! Architecture invariant: no protocol decision is made here. Which epoch is stale, how many answers are enough and what
 //! may be acknowledged is asked of the step functions of `sextant_model`; this crate moves bytes, keeps payloads beside the
 //! control state, and repeats what was lost.
@@ -15,5 +17,6 @@ pub mod node;
 pub mod process;
 pub mod random;
 pub mod resp;
+pub mod sim;
 pub mod wire;
 pub mod writer;

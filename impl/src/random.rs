@@ -9,12 +9,12 @@ impl Random {
     pub fn new(seed: u64, purpose: &str) -> Self {
         let mut random = Self(seed);
         for byte in purpose.bytes() {
-            random.0 = random.next() ^ u64::from(byte);
+            random.0 = random.draw() ^ u64::from(byte);
         }
         random
     }
 
-    pub fn next(&mut self) -> u64 {
+    pub fn draw(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -26,13 +26,13 @@ impl Random {
     pub fn below(&mut self, bound: usize) -> usize {
         assert!(bound > 0, "a choice out of none");
         // The remainder is smaller than `bound`, and so a `usize`.
-        (self.next() % bound as u64) as usize
+        (self.draw() % bound as u64) as usize
     }
 
     /// From `low` to `high`, both included.
     pub fn between(&mut self, low: u64, high: u64) -> u64 {
         assert!(low <= high, "{low} above {high}");
-        low + self.next() % (high - low + 1)
+        low + self.draw() % (high - low + 1)
     }
 
     pub fn shuffle<T>(&mut self, items: &mut [T]) {
@@ -48,7 +48,7 @@ mod tests {
 
     #[test]
     fn same_seed_and_purpose_same_choices() {
-        let draw = |seed, purpose: &str| Random::new(seed, purpose).next();
+        let draw = |seed, purpose: &str| Random::new(seed, purpose).draw();
         assert_eq!(draw(7, "plan"), draw(7, "plan"));
         assert_ne!(draw(7, "plan"), draw(8, "plan"));
         assert_ne!(draw(7, "plan"), draw(7, "client 1"));

@@ -11,6 +11,7 @@ use sextant_model::area::Size;
 
 use super::model::Shown;
 use super::run::{Teller, fresh_seed};
+use super::simulate::Seeds;
 use super::{interrupt, output};
 
 #[derive(Debug, clap::Args)]
@@ -53,6 +54,9 @@ pub fn run(args: &Args) -> io::Result<Exit> {
             Err(reason) => board.add(gate::unreadable("history", histories.path.display().to_string(), reason))?,
         }
     }
+    if let Some(simulation) = &config.simulation {
+        board.simulate(if quick { simulation.quick_seeds } else { simulation.seeds })?;
+    }
     if let Some(run) = &config.run {
         let seconds = if quick { run.quick_seconds } else { run.seconds };
         board.run_cluster(RunConfig::new(seconds, run.seed.unwrap_or_else(fresh_seed), run.nemesis.clone()))?;
@@ -66,13 +70,14 @@ pub fn run(args: &Args) -> io::Result<Exit> {
     board.conclude()
 }
 
-/// The main job: the core explored, a real run under faults, its history judged, one table.
+/// The main job: the protocol explored and simulated, a real run under faults, its history judged, one table.
 pub fn everything(quick: bool) -> io::Result<Exit> {
     let mut board = Board::default();
     for profile in catalogue::profiles() {
         let legs = if quick { &profile.quick[..1] } else { &profile.quick[..] };
         board.explore(profile, Size::Quick, legs.iter().map(|leg| (leg, leg.states)))?;
     }
+    board.simulate(if quick { 60 } else { 300 })?;
     let seconds = if quick { 8 } else { 20 };
     board.run_cluster(RunConfig::new(seconds, fresh_seed(), Nemesis::all()))?;
     board.conclude()
@@ -117,6 +122,14 @@ impl Board {
             return Ok(());
         }
         gate::judge_vacuity(profile, size, &vacuous).map_or(Ok(()), |row| self.add(row))
+    }
+
+    fn simulate(&mut self, seeds: u64) -> io::Result<()> {
+        let interrupt = interrupt::flag_on_signal()?;
+        let mut shown = Seeds::default();
+        let row = gate::simulate(seeds, &interrupt, |_, summary| shown.show(summary));
+        drop(shown);
+        self.add(row)
     }
 
     /// Runs a cluster and judges its history from the file once more, as anybody could.

@@ -12,6 +12,7 @@ mod process;
 mod quorum;
 mod replay;
 mod run;
+mod simulate;
 mod writer;
 
 use std::io;
@@ -53,6 +54,8 @@ enum Command {
     Cluster(cluster::Args),
     /// Run a cluster under faults and judge what its clients saw
     Run(run::Args),
+    /// Simulate the cluster: real node, writer and clients on virtual time, a world a seed
+    Simulate(simulate::Args),
     /// Check what sextant.toml lists: profiles with their counts, mutants, histories, a real run
     Gate(gate::Args),
     /// Run the metadata service of a volume
@@ -73,6 +76,7 @@ impl Cli {
             Some(Command::Quorum(args)) => args.run(),
             Some(Command::Cluster(args)) => cluster::run(&args),
             Some(Command::Run(args)) => run::run(&args),
+            Some(Command::Simulate(args)) => simulate::run(&args),
             Some(Command::Gate(args)) => gate::run(&args),
             Some(Command::Meta(args)) => Ok(meta::run(args)),
             Some(Command::Node(args)) => Ok(node::run(args)),

@@ -18,7 +18,16 @@ pub struct Config {
     /// Mutants that `--quick` leaves out, because they take long.
     pub slow_mutants: Vec<&'static Mutant>,
     pub histories: Vec<Histories>,
+    pub simulation: Option<Simulation>,
     pub run: Option<Run>,
+}
+
+/// Simulated worlds, a seed each.
+#[derive(Debug)]
+pub struct Simulation {
+    pub seeds: u64,
+    /// With `--quick`.
+    pub quick_seeds: u64,
 }
 
 /// A profile to explore, with the count of each of its legs.
@@ -71,7 +80,15 @@ struct File {
     mutants: Option<MutantsEntry>,
     #[serde(default)]
     history: Vec<HistoryEntry>,
+    simulation: Option<SimulationEntry>,
     run: Option<RunEntry>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SimulationEntry {
+    seeds: u64,
+    quick_seeds: u64,
 }
 
 #[derive(Deserialize)]
@@ -140,10 +157,22 @@ impl Config {
                 .into_iter()
                 .map(|entry| Histories { path: folder.join(entry.path), expect: entry.expect })
                 .collect(),
+            simulation: file.simulation.map(simulation).transpose()?,
             run: file.run.map(run).transpose()?,
         };
         let lists_nothing = config.profiles.is_empty() && config.mutants.is_empty() && config.histories.is_empty();
-        if lists_nothing && config.run.is_none() { Err("lists nothing to check".into()) } else { Ok(config) }
+        if lists_nothing && config.run.is_none() && config.simulation.is_none() {
+            Err("lists nothing to check".into())
+        } else {
+            Ok(config)
+        }
+    }
+}
+
+fn simulation(SimulationEntry { seeds, quick_seeds }: SimulationEntry) -> Result<Simulation, String> {
+    match seeds.min(quick_seeds) {
+        0 => Err("simulation: no seed shows nothing".to_owned()),
+        _ => Ok(Simulation { seeds, quick_seeds }),
     }
 }
 
@@ -220,6 +249,7 @@ mod tests {
             ("[mutants]\nids = [\"M99\"]\n", "there is no mutant M99"),
             ("[run]\nseconds = 0\nquick_seconds = 1\nnemesis = \"none\"\n", "shows nothing"),
             ("[run]\nseconds = 1\nquick_seconds = 1\nnemesis = \"flood\"\n", "unknown nemesis"),
+            ("[simulation]\nseeds = 0\nquick_seeds = 1\n", "shows nothing"),
         ] {
             let found = refusal(text);
             assert!(found.contains(reason), "{text:?}: {found}");

@@ -5,6 +5,7 @@ mod histories;
 mod junit;
 
 use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use sextant_model::area::Size;
@@ -12,16 +13,17 @@ use sextant_model::area::Size;
 use crate::explore::catalogue::{Leg, Mutant, Profile};
 use crate::explore::{self, Death, Engine, Plan};
 use crate::harness::{self, Config as RunConfig, HarnessError, Progress};
+use crate::simulate::{self, Judged, Summary};
 use crate::verdict::Exit;
 
-pub use config::{Config, ConfigError, Histories, Profiled, Run};
+pub use config::{Config, ConfigError, Histories, Profiled, Run, Simulation};
 pub use histories::{histories_in, judge_history};
 pub use junit::write as write_junit;
 
 /// One line of the table.
 #[derive(Clone, Debug)]
 pub struct Row {
-    /// `model`, `mutant`, `history` or `run`
+    /// `model`, `mutant`, `history`, `simulate` or `run`
     pub group: &'static str,
     pub name: String,
     pub exit: Exit,
@@ -107,6 +109,20 @@ pub fn judge_mutant(mutant: &Mutant) -> Row {
             }
             Death::Survived { reason } => (Exit::Invalid, format!("{}: survived: {reason}", mutant.mistake)),
         })
+    })
+}
+
+/// Simulates so many seeds, each of them twice.
+#[must_use]
+pub fn simulate(seeds: u64, interrupt: &AtomicBool, tell: impl FnMut(&Judged, &Summary)) -> Row {
+    row("simulate", format!("{seeds} seeds, each twice"), || {
+        let config = simulate::Config { seeds: 0..seeds, twice: true, ..simulate::Config::adopted(all_cores()) };
+        let summary = config.run(interrupt, tell);
+        let bit: u64 = summary.faults.values().map(|struck| struck.bit).sum();
+        let mut detail = format!("{} operations, {} failovers, {bit} faults that bit", summary.ok, summary.failovers);
+        let violations = summary.violations.iter().map(|(seed, v)| format!("seed {seed}: {} {}", v.property, v.fact));
+        violations.chain(summary.doubts()).for_each(|line| detail.push_str(&format!("; {line}")));
+        Ok((summary.verdict().into(), detail))
     })
 }
 

@@ -83,7 +83,7 @@ impl Client {
             let (key, call) = match self.unanswered {
                 true => self.workload.probe(),
                 false if pressed => self.workload.write(),
-                false => self.workload.next(),
+                false => self.workload.next_call(),
             };
             self.operate(&seat, key, call)?;
             if !pressed {

@@ -206,7 +206,7 @@ impl Attack<'_> {
         let mut told = Vec::new();
         for (node, name) in NODES.iter().enumerate() {
             let log = self.cluster.node_log(node);
-            let cut = power_cut(&log, random.next());
+            let cut = power_cut(&log, random.draw());
             let cut = cut.map_err(HarnessError::io(format!("cut the power of {}", log.display())))?;
             let destroyed = cut.unsynced_bytes - cut.kept_bytes;
             self.receipt.destroyed_bytes += destroyed;

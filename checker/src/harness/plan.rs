@@ -82,7 +82,7 @@ impl Plan {
             }
             FaultKind::KillWriter => Fault::KillWriter,
             FaultKind::ZombieWriter => Fault::ZombieWriter { linger: milliseconds(random, 100, 300) },
-            FaultKind::PowerCut => Fault::PowerCut { seed: random.next() },
+            FaultKind::PowerCut => Fault::PowerCut { seed: random.draw() },
         }
     }
 }

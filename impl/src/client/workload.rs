@@ -48,7 +48,7 @@ impl Workload {
         (self.key(), Call::Write(self.value()))
     }
 
-    pub fn next(&mut self) -> (Key, Call) {
+    pub fn next_call(&mut self) -> (Key, Call) {
         if let Some(key) = self.sweep.pop() {
             return (key, Call::Read);
         }
@@ -102,7 +102,7 @@ mod tests {
             for client in 0..12 {
                 let mut workload = Workload::new(seed, client, 6);
                 for _ in 0..500 {
-                    let (key, call) = workload.next();
+                    let (key, call) = workload.next_call();
                     match call {
                         Call::Write(new) | Call::Cas { new, .. } => {
                             workload.saw(&key, new.clone());
@@ -124,7 +124,7 @@ mod tests {
         let mut workload = Workload::new(1, 0, 6);
         workload.look_around();
         let read: BTreeSet<Key> = (0..6)
-            .map(|_| match workload.next() {
+            .map(|_| match workload.next_call() {
                 (key, Call::Read) => key,
                 other => panic!("{other:?}"),
             })

@@ -24,6 +24,15 @@ pub enum Lasting {
     ForEver,
 }
 
+/// What a disk, or the program above it, says it has done and has not: to show that it is noticed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Lies {
+    /// A directory is never synced.
+    pub directory_sync: bool,
+    /// A write of more than one sector leaves out its last one.
+    pub whole_write: bool,
+}
+
 /// Something that a power cut may or may not lose.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Unsynced {
@@ -49,6 +58,7 @@ struct State {
     failure: Option<(u64, io::ErrorKind, Lasting)>,
     /// No file may grow.
     full: bool,
+    lies: Lies,
 }
 
 #[derive(Clone, Default)]
@@ -73,6 +83,7 @@ impl MemDisk {
             operations: 0,
             failure: None,
             full: false,
+            lies: Lies::default(),
         })))
     }
 
@@ -101,6 +112,10 @@ impl MemDisk {
     /// Whether the device has no room: a file that would have to grow fails with `StorageFull`, and is as it was.
     pub fn set_full(&self, full: bool) {
         self.state().full = full;
+    }
+
+    pub fn set_lies(&self, lies: Lies) {
+        self.state().lies = lies;
     }
 
     /// What a power cut may lose now, in a fixed order.
@@ -235,6 +250,7 @@ impl State {
             operations: 0,
             failure: None,
             full: self.full,
+            lies: self.lies,
         }
     }
 }
@@ -339,6 +355,9 @@ impl Disk for MemDisk {
     fn sync_dir(&self, _dir: &Path) -> io::Result<()> {
         let mut state = self.state();
         state.operate()?;
+        if state.lies.directory_sync {
+            return Ok(());
+        }
         state.names_durable = state.names.clone();
         state.name_changes.clear();
         Ok(())
@@ -377,7 +396,8 @@ impl File for MemHandle {
             }
             return Err(error);
         }
-        state.write(self.file, bytes, offset);
+        let left_out = if state.lies.whole_write && bytes.len() > state.sector_bytes { state.sector_bytes } else { 0 };
+        state.write(self.file, &bytes[..bytes.len() - left_out], offset);
         Ok(())
     }
 

@@ -33,7 +33,7 @@ pub use bits::{Narrow, Pack, Reader, Writer, field, fitting, tag_bits};
 pub use checkpoint::{Begin, Checkpoint};
 pub use mix::expected_collisions;
 pub use run::explore;
-pub(super) use search::message as panic_message;
+pub(crate) use search::message as panic_message;
 
 /// A model whose states have a form of a fixed number of bits. Law: `unpack` gives back what was packed, and equal states
 /// pack to equal bits.

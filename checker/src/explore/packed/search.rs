@@ -609,7 +609,7 @@ fn guarded<R>(ask: impl FnOnce() -> R) -> Result<R, Failure> {
 }
 
 /// What a panic said.
-pub(in crate::explore) fn message(panic: &(dyn Any + Send)) -> String {
+pub(crate) fn message(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("a value that is no text").to_owned()
 }

@@ -1,0 +1,151 @@
+//! The world in a box: the real node, writer and clients on virtual time, in one queue of events.
+//!
+//! ```text
+//! clients ──commands──▶ writers ──frames──▶ network ──▶ nodes ──entries──▶ log on a disk in memory
+//! ```
+//!
+//! Real are the node's server, its log with recovery, the codec of the frames, the database instance with its retransmission, the
+//! step functions and the clients' contract; in the place of threads, sockets and the operating system's disk stand events. Every
+//! draw comes from the seed, from a stream of its own for each purpose; so one seed is one run, to the byte.
+//!
+//! Properties are judged as the run goes ([`monitor`]); at the end faults stop, and the volume must converge: the newest writer
+//! open, every record committed, every node complete, every client answered. What the clients saw is in the outcome, for a checker of
+//! histories.
+
+mod agenda;
+mod client;
+mod instance;
+mod monitor;
+mod network;
+mod plan;
+mod storage;
+mod trace;
+mod world;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use sextant_histories::Event;
+use sextant_model::rules::Rules;
+
+pub use monitor::Violation;
+pub use plan::{FaultKind, Plan, Window};
+pub use storage::ExecutorMistake;
+
+use crate::writer::COPIES;
+
+const ZONES: usize = 3;
+
+/// How to run.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    pub rules: Rules,
+    /// A mistake of the node's executor, to be found.
+    pub executor: Option<ExecutorMistake>,
+    /// Keep a line for each event.
+    pub trace: bool,
+    /// Judge the properties as the run goes.
+    pub properties: bool,
+}
+
+/// What came of it.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// Deliveries, completed syncs, timers, faults.
+    pub events: u64,
+    pub simulated: Duration,
+    pub history: Vec<Event>,
+    /// Operations by their end.
+    pub ok: u64,
+    pub fail: u64,
+    pub info: u64,
+    /// Volume epochs taken after the first, and how many of these opened.
+    pub epochs: usize,
+    pub failovers: usize,
+    /// By kind of fault: how often it happened, and how often it changed something.
+    pub faults: BTreeMap<FaultKind, Struck>,
+    /// How often a kind began in a phase of the newest incarnation; how often, then, nodes of that class were away.
+    pub phases: BTreeMap<(FaultKind, Phase), u64>,
+    pub classes: BTreeMap<(Class, Phase), u64>,
+    pub violation: Option<Violation>,
+    /// Of everything that happened: equal for equal runs.
+    pub digest: u64,
+    pub trace: Option<Vec<String>>,
+}
+
+/// Where the newest incarnation stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Phase {
+    /// R0: nobody has the volume yet.
+    Taking,
+    /// R1, R2
+    Reading,
+    /// R3
+    Installing,
+    /// R4 and after
+    Serving,
+    /// It is dead or deposed.
+    Gone,
+}
+
+impl Phase {
+    pub const ALL: [Phase; 5] = [Phase::Taking, Phase::Reading, Phase::Installing, Phase::Serving, Phase::Gone];
+
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Phase::Taking => "taking",
+            Phase::Reading => "reading",
+            Phase::Installing => "installing",
+            Phase::Serving => "serving",
+            Phase::Gone => "gone",
+        }
+    }
+}
+
+/// Nodes that are away, by zone, most first: with two in each of three zones there are ten.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Class(pub [u8; ZONES]);
+
+impl Class {
+    /// Every class, fewest nodes first.
+    #[must_use]
+    pub fn all() -> Vec<Class> {
+        let per_zone = (COPIES / ZONES) as u8;
+        let mut classes: Vec<Class> = Vec::new();
+        for a in 0..=per_zone {
+            for b in 0..=a {
+                classes.extend((0..=b).map(|c| Class([a, b, c])));
+            }
+        }
+        classes.sort_by_key(|class| (class.0.iter().sum::<u8>(), class.0));
+        classes
+    }
+}
+
+impl std::fmt::Display for Class {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let [a, b, c] = self.0;
+        write!(f, "{a}+{b}+{c}")
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Struck {
+    pub times: u64,
+    pub bit: u64,
+}
+
+impl Options {
+    /// By `rules`, with everything judged.
+    #[must_use]
+    pub fn new(rules: Rules) -> Self {
+        Options { rules, executor: None, trace: false, properties: true }
+    }
+}
+
+/// Runs `plan` with the draws of `seed`.
+#[must_use]
+pub fn run(seed: u64, plan: &Plan, options: &Options) -> Outcome {
+    world::World::new(seed, plan, options).run()
+}

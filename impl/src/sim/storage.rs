@@ -1,0 +1,349 @@
+//! A storage node in the simulator: the node's own server and log on a disk in memory. What is missing is threads and sockets.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use sextant_model::disk::Image;
+use sextant_model::logset::{Intervals, LogSet, RangeList};
+use sextant_model::rules::Rules;
+use sextant_model::types::Lsn;
+
+use super::COPIES;
+use super::agenda::Nanos;
+use crate::log::memory::{Lasting, Lies, MemDisk};
+use crate::log::{self, Log, LogError, Options, segments};
+use crate::node::recover;
+use crate::node::server::Server;
+use crate::random::Random;
+
+const DIR: &str = "/log";
+const SECTOR_BYTES: u32 = 512;
+/// Small, so that runs of seconds go on to new files.
+const SEGMENT_BYTES: u32 = 32 << 10;
+/// Disk operations of one sync with everything that may belong to it.
+const SYNC_OPERATIONS: u64 = 12;
+
+/// A mistake of the executor, not of the protocol: what the node's steps say is done is not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExecutorMistake {
+    /// X1: entries are reported as synced before the sync that they belong to.
+    ReplyBeforeSync,
+    /// X2: the name of a new file of the log is never made durable.
+    NoDirectorySync,
+    /// X3: a write leaves out its last sector, and is taken for whole.
+    ShortWrite,
+    /// X4: the newest entry is dropped when the log is read back.
+    ForgetOnRestart,
+}
+
+impl ExecutorMistake {
+    pub const ALL: [ExecutorMistake; 4] = [
+        ExecutorMistake::ReplyBeforeSync,
+        ExecutorMistake::NoDirectorySync,
+        ExecutorMistake::ShortWrite,
+        ExecutorMistake::ForgetOnRestart,
+    ];
+
+    #[must_use]
+    pub fn id(self) -> &'static str {
+        match self {
+            ExecutorMistake::ReplyBeforeSync => "X1",
+            ExecutorMistake::NoDirectorySync => "X2",
+            ExecutorMistake::ShortWrite => "X3",
+            ExecutorMistake::ForgetOnRestart => "X4",
+        }
+    }
+
+    /// What is done wrong.
+    #[must_use]
+    pub fn mistake(self) -> &'static str {
+        match self {
+            ExecutorMistake::ReplyBeforeSync => "replies before the batch's sync",
+            ExecutorMistake::NoDirectorySync => "a new log file's directory is not synced",
+            ExecutorMistake::ShortWrite => "a write that is short by a sector is taken for whole",
+            ExecutorMistake::ForgetOnRestart => "the newest entry is dropped on restart",
+        }
+    }
+}
+
+pub(super) struct StorageNode {
+    name: String,
+    disk: MemDisk,
+    process: Option<Process>,
+    /// Counts restarts: what was meant for an earlier process does not concern this one.
+    life: u32,
+    /// Its disk is unreadable or was lost: it does not come back.
+    pub is_lost: bool,
+    pub paused: bool,
+    random: Random,
+    /// Syncs take so many times as long.
+    pub slower: u64,
+    sync: (Nanos, Nanos),
+    mistake: Option<ExecutorMistake>,
+    /// What the process that ended had been told is synced: the next one must find it.
+    synced: Option<Image<Intervals>>,
+    /// Its disk was damaged, and may be refused.
+    damaged: bool,
+}
+
+/// What a crash takes away.
+struct Process {
+    server: Server,
+    log: Log,
+    /// Handed to the log and not yet being synced.
+    waiting: Vec<log::Entry>,
+    /// Being written and synced.
+    in_flight: Vec<log::Entry>,
+    /// Where the newest batch begins: what lies before is behind a mark.
+    marked: log::Position,
+    /// There is a batch without a mark behind it.
+    is_unmarked: bool,
+    /// [`ExecutorMistake::ReplyBeforeSync`]
+    reports_early: bool,
+}
+
+/// Why a node is not back as it was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// Its disk was damaged, and it says so.
+    Damaged(String),
+    /// It refuses a disk that only crashed.
+    Unfounded(String),
+    /// It is back without something that was synced.
+    Forgot(String),
+}
+
+/// How a process ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// SIGKILL, or its own decision: what was written stays.
+    Kill,
+    /// Any part of what was not synced is gone.
+    PowerCut,
+}
+
+impl StorageNode {
+    /// A member of a new volume, up.
+    pub fn created(
+        rules: Rules,
+        seed: u64,
+        index: usize,
+        sync: (Nanos, Nanos),
+        mistake: Option<ExecutorMistake>,
+    ) -> Self {
+        let name = sextant_model::types::SegmentId(index as u8).name(COPIES, super::ZONES);
+        let random = Random::new(seed, &format!("node {name}"));
+        let disk = MemDisk::new(SECTOR_BYTES as usize);
+        let mut node = StorageNode {
+            name,
+            disk,
+            process: None,
+            life: 0,
+            is_lost: false,
+            paused: false,
+            random,
+            slower: 1,
+            sync,
+            mistake,
+            synced: None,
+            damaged: false,
+        };
+        node.format(rules);
+        node
+    }
+
+    /// An empty log, and a process that starts with it.
+    pub fn format(&mut self, rules: Rules) {
+        self.disk = MemDisk::new(SECTOR_BYTES as usize);
+        self.synced = None;
+        let options = self.options();
+        let log = Log::create(Path::new(DIR), self.identity().as_bytes(), &options).expect("an empty disk in memory");
+        drop(log);
+        self.start(rules).expect("a log that was just made");
+        self.disk.set_lies(Lies {
+            directory_sync: self.mistake == Some(ExecutorMistake::NoDirectorySync),
+            whole_write: self.mistake == Some(ExecutorMistake::ShortWrite),
+        });
+    }
+
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub fn life(&self) -> u32 {
+        self.life
+    }
+
+    pub fn is_up(&self) -> bool {
+        self.process.is_some()
+    }
+
+    pub fn server(&self) -> Option<&Server> {
+        self.process.as_ref().map(|process| &process.server)
+    }
+
+    pub fn server_mut(&mut self) -> Option<&mut Server> {
+        self.process.as_mut().map(|process| &mut process.server)
+    }
+
+    /// Reads the log back.
+    ///
+    /// # Errors
+    /// Why the node stays down, or is not what it was.
+    pub fn start(&mut self, rules: Rules) -> Result<(), Refusal> {
+        self.disk.restart();
+        let refused = |reason: String| if self.damaged { Refusal::Damaged(reason) } else { Refusal::Unfounded(reason) };
+        let opened = Log::open(Path::new(DIR), &self.options());
+        let (log, mut recovered) = opened.map_err(|error| refused(error.to_string()))?;
+        if self.mistake == Some(ExecutorMistake::ForgetOnRestart) {
+            recovered.entries.pop();
+        }
+        let server = recover(rules, Path::new(DIR), &recovered).map_err(|failure| refused(failure.to_string()))?;
+        let forgotten = self.synced.take().and_then(|synced| forgotten(&synced, server.segment().disk().image()));
+        let marked = log.end();
+        self.life += 1;
+        self.process = Some(Process {
+            server,
+            log,
+            waiting: Vec::new(),
+            in_flight: Vec::new(),
+            marked,
+            is_unmarked: true,
+            reports_early: self.mistake == Some(ExecutorMistake::ReplyBeforeSync),
+        });
+        forgotten.map_or(Ok(()), |what| Err(Refusal::Forgot(what)))
+    }
+
+    /// Ends the process in the middle of whatever it does; whether anything that it had not synced was destroyed.
+    pub fn stop(&mut self, end: End) -> bool {
+        let Some(mut process) = self.process.take() else { return false };
+        if !process.in_flight.is_empty() {
+            let operation = self.disk.operations() + self.random.draw() % SYNC_OPERATIONS;
+            self.disk.fail_at(operation, io::ErrorKind::Other, Lasting::ForEver);
+            // It fails somewhere on the way, or not at all.
+            let _ = process.sync();
+        }
+        self.synced = Some(process.server.segment().disk().image().clone());
+        drop(process);
+        self.disk.restart();
+        if end == End::Kill {
+            return false;
+        }
+        let unsynced = self.disk.unsynced().len();
+        let keep: Vec<bool> = (0..unsynced).map(|_| self.random.below(2) == 0).collect();
+        self.disk = self.disk.after_power_cut(|index| keep[index]);
+        keep.contains(&false)
+    }
+
+    /// Takes over what the server appended; how long the sync takes that begins now, if one does.
+    pub fn begin_sync(&mut self) -> Option<Nanos> {
+        let process = self.process.as_mut()?;
+        process.waiting.extend(process.server.take_batch());
+        if process.waiting.is_empty() || !process.in_flight.is_empty() {
+            return None;
+        }
+        process.in_flight = std::mem::take(&mut process.waiting);
+        let (least, most) = self.sync;
+        let most = most.max(least);
+        Some((least + self.random.draw() % (most - least + 1)) * self.slower)
+    }
+
+    /// The sync that began has run its time: entries that are durable now.
+    ///
+    /// # Errors
+    /// The disk's; the process has to end.
+    pub fn end_sync(&mut self) -> Result<usize, LogError> {
+        self.process.as_mut().map_or(Ok(0), Process::sync)
+    }
+
+    /// Puts a mark behind the last batch if there is none.
+    ///
+    /// # Errors
+    /// The disk's; the process has to end.
+    pub fn mark(&mut self) -> Result<bool, LogError> {
+        let Some(process) = self.process.as_mut().filter(|process| process.is_unmarked) else { return Ok(false) };
+        if !process.in_flight.is_empty() {
+            return Ok(false);
+        }
+        process.is_unmarked = false;
+        process.log.mark()?;
+        process.marked = process.log.end();
+        Ok(true)
+    }
+
+    /// The next operation of the disk fails.
+    pub fn fail_next(&mut self) {
+        self.disk.fail_at(self.disk.operations(), io::ErrorKind::Other, Lasting::Once);
+    }
+
+    /// Whether files may still grow.
+    pub fn set_full(&mut self, full: bool) {
+        self.disk.set_full(full);
+    }
+
+    /// Flips a bit of what is synced and lies before the newest mark: damage that a restart must not overlook. False if there is
+    /// nothing there yet.
+    pub fn flip(&mut self) -> bool {
+        let Some(process) = &self.process else { return false };
+        let marked = process.marked;
+        if marked.offset == 0 {
+            return false;
+        }
+        let path = segments::path(Path::new(DIR), marked.segment);
+        let Some(mut bytes) = self.disk.image(&path) else { return false };
+        let written: Vec<usize> = (0..marked.offset as usize).filter(|&at| bytes[at] != 0).collect();
+        if written.is_empty() {
+            return false;
+        }
+        let at = written[self.random.below(written.len())];
+        bytes[at] ^= 1 << self.random.below(8);
+        self.disk.overwrite(&path, bytes);
+        self.damaged = true;
+        true
+    }
+
+    fn identity(&self) -> String {
+        format!("node {}", self.name)
+    }
+
+    fn options(&self) -> Options {
+        let disk = Arc::new(self.disk.clone());
+        Options { segment_bytes: SEGMENT_BYTES, sector_bytes: SECTOR_BYTES, disk, ..Options::default() }
+    }
+}
+
+impl Process {
+    fn sync(&mut self) -> Result<usize, LogError> {
+        if self.reports_early {
+            return self.sync_late();
+        }
+        for entry in self.in_flight.drain(..) {
+            self.log.append(&entry)?;
+        }
+        let before = self.log.end();
+        let synced = self.log.sync()?;
+        self.marked = before;
+        self.is_unmarked = true;
+        Ok(synced.entries)
+    }
+
+    /// The entries are appended, and synced with the next ones.
+    fn sync_late(&mut self) -> Result<usize, LogError> {
+        self.log.sync()?;
+        let entries = self.in_flight.len();
+        self.in_flight.drain(..).try_for_each(|entry| self.log.append(&entry))?;
+        Ok(entries)
+    }
+}
+
+/// What was synced and is not there after a restart.
+fn forgotten(synced: &Image<Intervals>, found: &Image<Intervals>) -> Option<String> {
+    if found.fenced < synced.fenced || found.trunc_ve < synced.trunc_ve {
+        let before = format!("{}, {}", synced.fenced, synced.trunc_ve);
+        return Some(format!("epochs {before} are {}, {} after a restart", found.fenced, found.trunc_ve));
+    }
+    let is_gone = |lsn: &Lsn| !found.held.contains(*lsn) && !found.ranges.annuls(*lsn);
+    let mut lsns = synced.held.runs().flat_map(|(first, last)| (first.0..=last.0).map(Lsn));
+    lsns.find(is_gone).map(|lsn| format!("record {lsn} was synced, and is gone after a restart"))
+}

@@ -1,0 +1,144 @@
+//! The simulator: runs repeat, faults bite, and a mistake in the rules is found by the property that names it.
+
+use sextant_model::mutants;
+use sextant_model::rules::Rules;
+use sextant_storage::sim::{Class, ExecutorMistake, FaultKind, Options, Outcome, Plan, run};
+
+const ADOPTED: Options = Options { rules: Rules::adopted(), executor: None, trace: false, properties: true };
+
+fn drawn(seed: u64) -> Plan {
+    Plan::drawn(seed, 10, 3000, &FaultKind::ALL)
+}
+
+fn simulate(seed: u64, plan: &Plan) -> Outcome {
+    let outcome = run(seed, plan, &ADOPTED);
+    assert_eq!(outcome.violation, None, "seed {seed}");
+    outcome
+}
+
+#[test]
+fn a_seed_is_one_run_to_the_byte() {
+    for seed in 0..6 {
+        let options = Options { trace: true, ..ADOPTED };
+        let (one, other) = (run(seed, &drawn(seed), &options), run(seed, &drawn(seed), &options));
+        assert_eq!(one.trace, other.trace, "seed {seed}");
+        assert_eq!((one.digest, &one.history), (other.digest, &other.history));
+        let quiet = simulate(seed, &drawn(seed));
+        assert_eq!((one.digest, one.events), (quiet.digest, quiet.events), "a trace changes nothing");
+        assert!(one.trace.is_some_and(|lines| lines.len() as u64 >= one.events));
+    }
+    assert_ne!(simulate(1, &drawn(1)).digest, simulate(2, &drawn(2)).digest);
+}
+
+/// The same numbers from a debug and a release build, and from every machine: a changed digest is a changed simulator, explained in
+/// the commit that changes it.
+#[test]
+fn digests_are_pinned() {
+    let digests: Vec<String> = (0..3).map(|seed| format!("{:016x}", simulate(seed, &drawn(seed)).digest)).collect();
+    assert_eq!(digests, DIGESTS);
+}
+
+const DIGESTS: [&str; 3] = ["5788c48ab8f960c4", "3ce928c5f67d908f", "f52e1fe6c9df82c3"];
+
+#[test]
+fn properties_only_look_on() {
+    let with = simulate(3, &drawn(3));
+    let without = run(3, &drawn(3), &Options { properties: false, ..ADOPTED });
+    assert_eq!((with.digest, with.events), (without.digest, without.events));
+}
+
+#[test]
+fn without_faults_everything_succeeds() {
+    let outcome = simulate(1, &Plan::drawn(1, 10, 2000, &[]));
+    assert_eq!((outcome.info, outcome.failovers), (0, 0));
+    assert!(outcome.ok > 500, "{} operations", outcome.ok);
+    assert!(outcome.faults.is_empty());
+}
+
+/// Each kind of fault alone changes something, and the volume converges after it.
+#[test]
+fn every_kind_of_fault_bites_alone() {
+    for kind in FaultKind::ALL {
+        let mut bit = 0;
+        for seed in 0..12 {
+            let outcome = simulate(seed, &Plan::drawn(seed, 10, 2000, &[kind]));
+            bit += outcome.faults.get(&kind).map_or(0, |struck| struck.bit);
+        }
+        assert!(bit > 0, "{kind} never bit");
+    }
+}
+
+#[test]
+fn what_the_simulator_reaches() {
+    let outcomes: Vec<Outcome> = (0..60).map(|seed| simulate(seed, &drawn(seed))).collect();
+    let classes = outcomes.iter().flat_map(|outcome| outcome.classes.keys()).map(|(class, _)| *class);
+    let classes: std::collections::BTreeSet<Class> = classes.collect();
+    assert_eq!(Class::all().len(), 10);
+    assert!(classes.len() >= 8, "classes of nodes away: {classes:?}");
+    assert!(outcomes.iter().map(|outcome| outcome.failovers).sum::<usize>() > 60);
+    assert!(outcomes.iter().map(|outcome| outcome.info).sum::<u64>() > 100);
+}
+
+/// By mutant, a seed whose run breaks one of these properties. What breaks the history alone is found in `checker/tests/simulate.rs`.
+#[test]
+fn mistakes_in_the_rules_are_found() {
+    for (id, seed, property) in FOUND {
+        let mutant = mutants::by_id(id).unwrap();
+        let options = Options { rules: mutant.rules, ..ADOPTED };
+        let outcome = run(seed, &Plan::drawn(seed, 10, 4000, &FaultKind::ALL), &options);
+        let violation = outcome.violation.unwrap_or_else(|| panic!("{id} survives seed {seed}"));
+        assert_eq!(violation.property, property, "{id} at seed {seed}: {}", violation.fact);
+    }
+}
+
+const FOUND: [(&str, u64, &str); 24] = [
+    ("M1", 1, "S1"),
+    ("M2", 14, "S1"),
+    ("M3", 0, "S1"),
+    ("M4", 0, "S12"),
+    ("M5", 14, "S10"),
+    ("M6", 0, "S1"),
+    ("M7", 7, "L1"),
+    ("M8", 0, "S11"),
+    ("M9", 0, "S12"),
+    ("M10", 0, "S12"),
+    ("M11", 15, "S4"),
+    ("M12", 0, "S1"),
+    ("M13", 509, "S3"),
+    ("M14", 0, "S5b"),
+    ("M15", 0, "S1"),
+    ("M16", 2, "S5b"),
+    ("M17", 0, "S14"),
+    ("M18", 5, "S10"),
+    ("M19", 0, "S13"),
+    ("M54", 0, "S12"),
+    ("M59", 15, "S4"),
+    ("M60", 60, "S1"),
+    ("M61", 60, "S1"),
+    ("M62", 3, "S12"),
+];
+
+/// What a node's executor does wrong is found where the node comes back from its disk.
+#[test]
+fn mistakes_of_the_executor_are_found() {
+    for mistake in ExecutorMistake::ALL {
+        let options = Options { executor: Some(mistake), ..ADOPTED };
+        let found = (0..200).find_map(|seed| run(seed, &drawn(seed), &options).violation);
+        let violation = found.unwrap_or_else(|| panic!("{mistake:?} survives"));
+        assert_eq!(violation.property, "persistence", "{mistake:?}: {}", violation.fact);
+    }
+}
+
+#[test]
+fn plans_are_checked() {
+    let plan = drawn(1);
+    assert_eq!(plan.check(), Ok(()));
+    for broken in [
+        Plan { keys: 0, ..plan.clone() },
+        Plan { latency: (9, 3), ..plan.clone() },
+        Plan { lal: Some(0), ..plan.clone() },
+        Plan { clients: 100_000, ..plan },
+    ] {
+        assert!(broken.check().is_err(), "{broken:?}");
+    }
+}
