@@ -5,9 +5,9 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 use sextant::explore::catalogue;
-use sextant::simulate::{Diagnosis, judge, shrink};
+use sextant::simulate::{Diagnosis, judge, judge_mistake, mistakes, shrink};
 use sextant_model::mutants;
-use sextant_storage::sim::{FaultKind, Options, Plan};
+use sextant_storage::sim::{ExecutorMistake, FaultKind, Options, Plan};
 
 fn sextant(args: &[&str], folder: &Path) -> Output {
     Command::new(env!("CARGO_BIN_EXE_sextant")).args(args).current_dir(folder).output().expect("the command runs")
@@ -103,6 +103,19 @@ fn mistakes_that_only_a_history_shows() {
         let violation = judged.violation.unwrap_or_else(|| panic!("{id} survives seed {seed}"));
         assert_eq!((violation.property.as_str(), violation.diagnosis()), ("linearizability", Diagnosis::Protocol));
     }
+}
+
+#[test]
+fn mistakes_are_judged_with_their_seed_and_their_smallest_plan() {
+    let all = mistakes();
+    let ids: std::collections::BTreeSet<&str> = all.iter().map(|mistake| mistake.id).collect();
+    assert_eq!(ids.len(), mutants::MUTANTS.len() + ExecutorMistake::ALL.len());
+    let fate = |id: &str| judge_mistake(all.iter().find(|mistake| mistake.id == id).unwrap(), 2, 5);
+    let found = fate("X4").found.expect("X4 is found");
+    assert_eq!((found.violation.property.as_str(), found.violation.diagnosis()), ("persistence", Diagnosis::Executor));
+    assert!(found.shrunk.judged.plan.windows.len() <= found.faults);
+    let equivalent = fate("M10'");
+    assert!(equivalent.found.is_none() && equivalent.seeds == 5);
 }
 
 #[test]

@@ -11,6 +11,7 @@ use serde::Serialize;
 use sextant::explore::catalogue::{self, Exploration, Leg, Mutant, Profile};
 use sextant::explore::packed::{Begin, Stop, Store};
 use sextant::explore::{self, Counterexample, Death, Engine, Explored, Fate, Plan, Progress};
+use sextant::simulate::{self, Mistake};
 use sextant::verdict::{Exit, Verdict};
 use sextant_model::area::Size;
 use sextant_model::decisions::typed;
@@ -105,9 +106,19 @@ struct Graph {
 
 #[derive(Debug, clap::Args)]
 struct Mutants {
+    /// Where they are to be found: by exhaustive exploration, or by simulation (the core's and the executor's)
+    #[arg(long, value_enum, default_value = "model")]
+    layer: Layer,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Layer {
+    Model,
+    Sim,
+    All,
 }
 
 #[derive(Debug, clap::Args)]
@@ -606,13 +617,71 @@ struct MutantReport<'a> {
     seconds: f64,
 }
 
+/// One mistake in the simulator, in `--json`.
+#[derive(Serialize)]
+struct SimulatedReport<'a> {
+    id: &'a str,
+    equivalent: bool,
+    caught: bool,
+    property: Option<&'a str>,
+    fault_of: Option<&'a str>,
+    /// The lowest seed that showed it.
+    seed: Option<u64>,
+    /// Faults of its plan, and of the smallest plan that shows the same.
+    faults: Option<usize>,
+    shrunk: Option<usize>,
+    seeds: u64,
+    cpu_seconds: f64,
+}
+
 #[derive(Serialize)]
 struct MutantReports<'a> {
-    mutants: Vec<MutantReport<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mutants: Option<Vec<MutantReport<'a>>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    simulated: Option<Vec<SimulatedReport<'a>>>,
 }
+
+/// Seeds in which an equivalent mistake must show nothing.
+const EQUIVALENT_SEEDS: u64 = 300;
 
 impl Mutants {
     fn run(&self) -> io::Result<Exit> {
+        let explored = if self.layer == Layer::Sim { None } else { Some(self.explore()?) };
+        let simulated = if self.layer == Layer::Model { None } else { Some(self.simulate()?) };
+        let mut exit = Exit::Valid;
+        if let Some(fates) = &explored
+            && fates.iter().any(|(_, fate)| matches!(fate.death, Death::Survived { .. }))
+        {
+            exit = Exit::Invalid;
+        }
+        if let Some(fates) = &simulated
+            && fates.iter().any(|(mistake, fate)| fate.found.is_some() == mistake.equivalent)
+        {
+            exit = Exit::Invalid;
+        }
+        if self.json {
+            let mutants = explored.as_ref().map(|fates| fates.iter().map(|(m, fate)| mutant_report(m, fate)).collect());
+            let simulated =
+                simulated.as_ref().map(|fates| fates.iter().map(|(m, fate)| simulated_report(m, fate)).collect());
+            output::line(&serde_json::to_string(&MutantReports { mutants, simulated })?)?;
+        }
+        Ok(exit)
+    }
+
+    fn simulate(&self) -> io::Result<Vec<(Mistake, simulate::Fate)>> {
+        let mut fates = Vec::new();
+        for mistake in simulate::mistakes() {
+            let fate = simulate::judge_mistake(&mistake, all_cores(), EQUIVALENT_SEEDS);
+            if !self.json {
+                output::line(&simulated_line(&mistake, &fate))?;
+            }
+            fates.push((mistake, fate));
+        }
+        Ok(fates)
+    }
+
+    fn explore(&self) -> io::Result<Vec<(&'static Mutant, Fate)>> {
         let mut fates = Vec::new();
         for mutant in catalogue::mutants() {
             let fate = mutant.judge(all_cores()).map_err(io::Error::other)?;
@@ -621,13 +690,40 @@ impl Mutants {
             }
             fates.push((mutant, fate));
         }
-        if self.json {
-            let mutants = fates.iter().map(|(mutant, fate)| mutant_report(mutant, fate)).collect();
-            output::line(&serde_json::to_string(&MutantReports { mutants })?)?;
-        }
-        let survived = fates.iter().any(|(_, fate)| matches!(fate.death, Death::Survived { .. }));
-        Ok(if survived { Exit::Invalid } else { Exit::Valid })
+        Ok(fates)
     }
+}
+
+fn simulated_report<'a>(mistake: &'a Mistake, fate: &'a simulate::Fate) -> SimulatedReport<'a> {
+    let found = fate.found.as_ref();
+    SimulatedReport {
+        id: mistake.id,
+        equivalent: mistake.equivalent,
+        caught: found.is_some(),
+        property: found.map(|found| found.violation.property.as_str()),
+        fault_of: found.map(|found| found.violation.diagnosis().name()),
+        seed: found.map(|found| found.seed),
+        faults: found.map(|found| found.faults),
+        shrunk: found.map(|found| found.shrunk.judged.plan.windows.len()),
+        seeds: fate.seeds,
+        cpu_seconds: fate.took.as_secs_f64(),
+    }
+}
+
+/// One line of the table of simulated mistakes.
+fn simulated_line(mistake: &Mistake, fate: &simulate::Fate) -> String {
+    let verdict = match &fate.found {
+        Some(found) => format!(
+            "caught: {} at seed {}, {} faults shrunk to {}",
+            found.violation.property,
+            found.seed,
+            found.faults,
+            found.shrunk.judged.plan.windows.len()
+        ),
+        None if mistake.equivalent => format!("equivalent: nothing in {} seeds", fate.seeds),
+        None => format!("SURVIVED {} seeds", fate.seeds),
+    };
+    format!("{:<5} {:<56} {verdict:<52} {:>6.1} s", mistake.id, mistake.mistake, fate.took.as_secs_f64())
 }
 
 fn mutant_report<'a>(mutant: &'a Mutant, fate: &'a Fate) -> MutantReport<'a> {

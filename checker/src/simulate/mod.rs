@@ -1,5 +1,6 @@
 //! Seeds by the thousand: each a world in a box (`sextant_storage::sim`), its properties judged as it runs, its history at the end.
 
+mod mutants;
 mod shrink;
 mod summary;
 
@@ -9,6 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
+use rustix::time::{ClockId, clock_gettime};
 use sextant_histories::{Event, History};
 use sextant_model::rules::Rules;
 use sextant_storage::sim::{self, ExecutorMistake, FaultKind, Options, Outcome, Plan};
@@ -16,6 +18,7 @@ use sextant_storage::sim::{self, ExecutorMistake, FaultKind, Options, Outcome, P
 use crate::explore::packed::panic_message;
 use crate::linearizability::{CasRegister, Finding, Limits, Unknown, check, verify};
 
+pub use mutants::{Fate, Found, Mistake, judge_mistake, mistakes};
 pub use shrink::{Shrunk, shrink};
 pub use summary::Summary;
 
@@ -58,7 +61,7 @@ pub struct Judged {
     pub violation: Option<Violation>,
     /// Why its history has no verdict, although it claims something.
     pub doubt: Option<String>,
-    /// CPU time, as far as one thread's is its time on the clock.
+    /// CPU time of the thread that ran and judged it.
     pub took: Duration,
 }
 
@@ -185,7 +188,7 @@ impl Config {
 /// Runs one plan and judges it.
 #[must_use]
 pub fn judge(seed: u64, plan: &Plan, options: &Options) -> Judged {
-    let started = Instant::now();
+    let started = cpu_time();
     let ran = catch_unwind(AssertUnwindSafe(|| sim::run(seed, plan, options)));
     let mut judged =
         Judged { seed, plan: plan.clone(), outcome: None, violation: None, doubt: None, took: Duration::ZERO };
@@ -199,8 +202,14 @@ pub fn judge(seed: u64, plan: &Plan, options: &Options) -> Judged {
             judged.outcome = Some(outcome);
         }
     }
-    judged.took = started.elapsed();
+    judged.took = cpu_time().saturating_sub(started);
     judged
+}
+
+/// Of this thread.
+fn cpu_time() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::new(u64::try_from(time.tv_sec).unwrap_or_default(), u32::try_from(time.tv_nsec).unwrap_or_default())
 }
 
 /// By a checker that knows nothing of the protocol; a linearization is verified by one that knows nothing of the checker. A

@@ -13,7 +13,7 @@ pub struct Summary {
     pub seeds: u64,
     pub events: u64,
     pub simulated: Duration,
-    /// Time on the clock, of all threads together.
+    /// CPU time of all threads together.
     pub took: Duration,
     pub elapsed: Duration,
     pub ok: u64,
