@@ -277,6 +277,11 @@ impl StorageNode {
         self.disk.fail_at(self.disk.operations(), io::ErrorKind::Other, Lasting::Once);
     }
 
+    /// An error that has not come yet does not come any more.
+    pub fn spare(&mut self) {
+        self.disk.restart();
+    }
+
     /// Whether files may still grow.
     pub fn set_full(&mut self, full: bool) {
         self.disk.set_full(full);

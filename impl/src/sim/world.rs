@@ -1195,7 +1195,10 @@ impl World {
             }
             FaultKind::DiskError => {
                 let down = nodes.iter().any(|&node| !self.nodes[node].is_up());
-                nodes.into_iter().for_each(|node| self.start_node(node));
+                for node in nodes {
+                    self.nodes[node].spare();
+                    self.start_node(node);
+                }
                 down
             }
             FaultKind::DiskFull => {
