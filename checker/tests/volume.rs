@@ -126,6 +126,8 @@ fn a_node_that_was_away_is_filled_up_by_its_peers() {
     let mut cluster = Cluster::start();
     let writer = cluster.writer("w1", &[]).open();
     let mut client = writer.client();
+    // It misses no truncation, so that its peers may tell it everything.
+    cluster.await_truncation(&["b2"]);
     cluster.kill_node("b2");
     for n in 0..100 {
         assert_eq!(client.say(&format!("SET k{n} {n}")), "OK");
@@ -133,7 +135,6 @@ fn a_node_that_was_away_is_filled_up_by_its_peers() {
     // No writer is left that could send them again.
     drop(writer);
     cluster.start_node("b2");
-    // It missed no truncation, so that its peers may tell it everything.
     cluster.await_record(&["b2"], |record| record.key == b"k99");
 }
 

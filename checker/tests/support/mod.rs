@@ -215,6 +215,18 @@ impl Cluster {
         self.path(name).join("log")
     }
 
+    /// Waits until every one of these nodes has synced a truncation. A writer serves as soon as a write quorum has, and one
+    /// that has not hears nothing from its peers.
+    pub fn await_truncation(&self, names: &[&str]) {
+        for name in names {
+            eventually("a truncation is on the node", || {
+                let replies = pull(self.nodes[name].1, Epoch(1));
+                let truncated = |reply: &NodeReply| matches!(reply, NodeReply::GossipPush { trunc_ve, .. } if trunc_ve.0 > 0);
+                replies.iter().any(truncated).then_some(())
+            });
+        }
+    }
+
     /// Waits until every one of these nodes has synced a record of which this holds.
     pub fn await_record(&self, names: &[&str], is_it: impl Fn(&Record) -> bool) {
         for name in names {
@@ -234,17 +246,21 @@ fn synced_records(node: SocketAddr) -> Vec<Record> {
     let mut found = Vec::new();
     // A peer hears nothing across a truncation, and this one does not know the node's.
     for trunc_ve in (1..8).map(Epoch) {
-        let mut stream = TcpStream::connect(node).expect("the node listens");
-        let pull = NodeRequest::GossipPull { trunc_ve, held: Intervals::default() };
-        write_frame(&mut stream, &pull).expect("sent");
-        let replies: Vec<NodeReply> = read_frame(&mut stream).expect("a frame").expect("a reply");
-        for reply in replies {
+        for reply in pull(node, trunc_ve) {
             if let NodeReply::GossipPush { records, .. } = reply {
                 found.extend(records);
             }
         }
     }
     found
+}
+
+/// What a node answers to a peer of that truncation that holds nothing.
+fn pull(node: SocketAddr, trunc_ve: Epoch) -> Vec<NodeReply> {
+    let mut stream = TcpStream::connect(node).expect("the node listens");
+    let pull = NodeRequest::GossipPull { trunc_ve, held: Intervals::default() };
+    write_frame(&mut stream, &pull).expect("sent");
+    read_frame(&mut stream).expect("a frame").expect("a reply")
 }
 
 /// A client of a writer. Every call waits for its reply.
