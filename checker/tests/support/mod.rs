@@ -221,7 +221,7 @@ impl Cluster {
         for name in names {
             eventually("a truncation is on the node", || {
                 let replies = pull(self.nodes[name].1, Epoch(1));
-                let truncated = |reply: &NodeReply| matches!(reply, NodeReply::GossipPush { trunc_ve, .. } if trunc_ve.0 > 0);
+                let truncated = |reply: &NodeReply| matches!(reply, NodeReply::GossipPush { trunc_ve, .. } if *trunc_ve > Epoch::FIRST);
                 replies.iter().any(truncated).then_some(())
             });
         }
