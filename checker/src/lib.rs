@@ -1,6 +1,8 @@
 //! Explorers, checkers of histories, the harness, and the `sextant` command.
 
+pub mod conformance;
 pub mod consistency;
+pub mod diagnosis;
 pub mod explore;
 pub mod gate;
 pub mod harness;

@@ -66,7 +66,7 @@ fn all_faults_and_a_valid_verdict() {
 
     let object: serde_json::Map<String, serde_json::Value> = serde_json::from_str(&stdout).unwrap();
     let fields: Vec<&str> = object.keys().map(String::as_str).collect();
-    assert_eq!(fields, ["failovers", "faults", "info", "ok", "operations", "store", "verdict"]);
+    assert_eq!(fields, ["conformance", "failovers", "fault", "faults", "info", "ok", "operations", "store", "verdict"]);
     assert_eq!(object["verdict"], "valid");
     assert!(object["failovers"].as_u64().unwrap() >= 2, "{stdout}");
     for fault in ["kill-node", "kill-writer", "zombie-writer", "power-cut"] {
@@ -92,7 +92,48 @@ fn all_faults_and_a_valid_verdict() {
     for log in ["a1.log", "meta.log", "w1.log", "harness.log"] {
         assert!(folder.join("logs").join(log).exists(), "{log}");
     }
-    assert!(!folder.join("data").exists());
+    assert!(!folder.join("data").exists() && !folder.join("flight").exists());
+}
+
+/// What the processes recorded is kept on request, and conforms to what they ran and to nothing else.
+#[test]
+fn the_record_of_a_run_is_judged_again() {
+    let store = tempfile::tempdir().unwrap();
+    let output = sextant(store.path(), &["--seconds", "2", "--seed", "3", "--nemesis", "kill-writer", "--keep"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stdout));
+    assert!(text(&output.stdout).contains("conformance valid: "), "{}", text(&output.stdout));
+    let flight = store.path().join("latest/flight");
+    let conform = |more: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_sextant"));
+        command.arg("conform").arg(&flight).args(more).output().unwrap()
+    };
+    let again = conform(&["--json", "--orders", "1"]);
+    let report: serde_json::Value = serde_json::from_slice(&again.stdout).unwrap();
+    assert_eq!((again.status.code(), &report["verdict"]), (Some(0), &"valid".into()), "{report}");
+    assert_eq!(
+        (&report["nodes"], &report["orders"], &report["fault"]),
+        (&6.into(), &3.into(), &serde_json::Value::Null)
+    );
+    assert!(report["opened"].as_u64() >= Some(2) && report["events"].as_u64() > Some(1000), "{report}");
+    let other = conform(&["--mutant", "M17"]);
+    assert_eq!(other.status.code(), Some(1));
+    assert!(text(&other.stdout).contains("executor fault"), "{}", text(&other.stdout));
+    assert_eq!(conform(&["--mutant", "M999"]).status.code(), Some(64));
+    fs::remove_file(flight.join("w1.0001.flight")).unwrap();
+    let without = conform(&[]);
+    assert_eq!(without.status.code(), Some(1));
+    assert!(text(&without.stdout).contains("nobody caused"), "{}", text(&without.stdout));
+}
+
+/// The same mistake is seen in the history and in the record, and is the protocol's fault.
+#[test]
+fn a_mistake_in_the_rules_is_diagnosed() {
+    let store = tempfile::tempdir().unwrap();
+    let arguments = ["--seconds", "4", "--seed", "7", "--nemesis", "zombie-writer", "--mutant", "M4", "--json"];
+    let output = sextant(store.path(), &arguments);
+    let object: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&object["verdict"], &object["fault"]), (&"invalid".into(), &"protocol".into()), "{object}");
+    assert!(store.path().join("latest/flight/a1.0001.flight").exists());
 }
 
 #[test]

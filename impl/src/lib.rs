@@ -4,13 +4,16 @@
 //! epochs. [`log`] is the hot log of a storage node, [`wire`] the frames between processes, [`resp`] the protocol that
 //! `redis-cli` speaks to the database instance.
 //!
-//! [`sim`] runs the same node, writer and clients ([`client`]) on virtual time.
+//! [`sim`] runs the same node, writer and clients ([`client`]) on virtual time. [`flight`] records what each of them does, and
+//! [`ledger`] judges the properties of the protocol as a run goes.
 //!
 //! Architecture invariant: no protocol decision is made here. Which epoch is stale, how many answers are enough and what
 //! may be acknowledged is asked of the step functions of `sextant_model`; this crate moves bytes, keeps payloads beside the
 //! control state, and repeats what was lost.
 
 pub mod client;
+pub mod flight;
+pub mod ledger;
 pub mod log;
 pub mod meta;
 pub mod node;

@@ -72,7 +72,7 @@ pub enum Entry<L: LogSet> {
 pub struct Disk<L: LogSet>(Image<L>);
 
 /// What a positive reply carries: the state it speaks of is on the disk.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq, Hash)]
 pub struct Durable(());
 
 impl Durable {

@@ -11,6 +11,7 @@ use crate::recovery::{Decision, Quorum, Reading};
 use crate::rules::{Refusal, Rules};
 use crate::segment::{Answer, Reply};
 use crate::types::{Epoch, Lsn, Nonce, SegmentId};
+use serde::{Deserialize, Serialize};
 use std::cmp::Ordering;
 
 /// One writer incarnation.
@@ -45,7 +46,8 @@ pub struct Writer<L: LogSet, const N: usize> {
 }
 
 /// What happens to an instance.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(bound = "")]
 pub enum Event<L: LogSet> {
     Fenced {
         from: SegmentId,
@@ -86,7 +88,7 @@ pub enum Event<L: LogSet> {
 }
 
 /// What an instance asks of its executor, in order. What it owes each segment is asked with [`Instance::owes`].
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Effect {
     /// R2 is done: where the log ends.
     Decided { vdl: Lsn },

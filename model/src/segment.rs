@@ -47,14 +47,14 @@ pub enum Event<L: LogSet> {
 }
 
 /// What a segment asks of its executor, in order.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq, Hash)]
 pub enum Effect<L: LogSet> {
     /// Append to the log; `Synced` tells when it is durable. Exactly one reply follows each appended entry, then.
     Append(Entry<L>),
     Reply(Reply<L>),
 }
 
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq, Hash)]
 pub enum Reply<L: LogSet> {
     /// The record is durable here; the chain reaches `scl`.
     Acknowledged {

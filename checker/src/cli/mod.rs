@@ -1,6 +1,7 @@
 //! What was typed, and who runs it.
 
 mod cluster;
+mod conform;
 mod gate;
 mod history;
 mod interrupt;
@@ -56,6 +57,8 @@ enum Command {
     Run(run::Args),
     /// Simulate the cluster: real node, writer and clients on virtual time, a world a seed
     Simulate(simulate::Args),
+    /// Hold what the processes of a run recorded against the protocol
+    Conform(conform::Args),
     /// Check what sextant.toml lists: profiles with their counts, mutants, histories, a real run
     Gate(gate::Args),
     /// Run the metadata service of a volume
@@ -77,6 +80,7 @@ impl Cli {
             Some(Command::Cluster(args)) => cluster::run(&args),
             Some(Command::Run(args)) => run::run(&args),
             Some(Command::Simulate(args)) => simulate::run(&args),
+            Some(Command::Conform(args)) => conform::run(&args),
             Some(Command::Gate(args)) => gate::run(&args),
             Some(Command::Meta(args)) => Ok(meta::run(args)),
             Some(Command::Node(args)) => Ok(node::run(args)),

@@ -28,13 +28,16 @@ pub struct Args {
     /// Milliseconds between two questions to peers; 0: never ask
     #[arg(long, default_value_t = 100, value_name = "MS")]
     gossip_ms: u64,
+    /// Record every step in this folder, for `sextant conform`
+    #[arg(long, value_name = "DIR")]
+    flight: Option<PathBuf>,
     #[command(flatten)]
     common: Common,
 }
 
 pub fn run(args: Args) -> Exit {
     let gossip = (args.gossip_ms > 0).then(|| Duration::from_millis(args.gossip_ms));
-    let Args { dir, name, zone, meta, create, common, .. } = args;
+    let Args { dir, name, zone, meta, create, flight, common, .. } = args;
     let listen = common.listen;
-    common.run(|rules| node::run(Config { dir, name, zone, meta, create, listen, gossip, rules }))
+    common.run(|rules| node::run(Config { dir, name, zone, meta, create, listen, gossip, flight, rules }))
 }

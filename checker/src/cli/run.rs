@@ -23,6 +23,9 @@ pub struct Args {
     /// Run a known mistake, M17 say: the harness is to find it
     #[arg(long, value_name = "ID")]
     mutant: Option<String>,
+    /// Keep the disks and the flight recorders (for `sextant conform`) also where the run is valid
+    #[arg(long)]
+    keep: bool,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -39,6 +42,7 @@ pub fn run(args: &Args) -> io::Result<Exit> {
     config.mutant.clone_from(&args.mutant);
     config.name.clone_from(&args.name);
     config.store.clone_from(&args.store);
+    config.keep = args.keep;
     config.interrupt = interrupt::flag_on_signal()?;
     let mut teller = Teller::new();
     let result = harness::run(&config, &mut |progress| teller.tell(&progress));

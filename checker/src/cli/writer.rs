@@ -1,6 +1,7 @@
 //! `sextant writer`: the database instance.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use sextant::verdict::Exit;
@@ -21,6 +22,9 @@ pub struct Args {
     failover_ms: u64,
     #[arg(long, default_value = "w1")]
     name: String,
+    /// Record every step in this folder, for `sextant conform`
+    #[arg(long, value_name = "DIR")]
+    flight: Option<PathBuf>,
     #[command(flatten)]
     common: Common,
 }
@@ -28,7 +32,7 @@ pub struct Args {
 pub fn run(args: Args) -> Exit {
     let failover = Duration::from_millis(args.failover_ms);
     let standby = args.standby_of.map(|of| Standby { of, failover });
-    let Args { meta, name, common, .. } = args;
+    let Args { meta, name, flight, common, .. } = args;
     let listen = common.listen;
-    common.run(|rules| writer::run(Config { meta, listen, name, standby, rules }))
+    common.run(|rules| writer::run(Config { meta, listen, name, standby, flight, rules }))
 }

@@ -137,6 +137,7 @@ pub fn run_cluster(config: &RunConfig, progress: &mut dyn FnMut(Progress)) -> (R
             let faults: Vec<_> = outcome.faults().iter().map(|(name, count)| format!("{count} {name}")).collect();
             let mut detail =
                 format!("{} operations, {} failovers, {}", outcome.operations, outcome.failovers, faults.join(", "));
+            detail.push_str(&format!("; record {}", outcome.conformance));
             outcome.reasons.iter().chain(&outcome.offending).for_each(|line| detail.push_str(&format!("; {line}")));
             Ok((outcome.verdict.into(), detail))
         }

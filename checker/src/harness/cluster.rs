@@ -37,6 +37,8 @@ pub(crate) struct Site {
     /// `meta` and one folder a node.
     pub(crate) data: PathBuf,
     pub(crate) logs: PathBuf,
+    /// Where nodes and writers record what they do, if they do.
+    pub(crate) flight: Option<PathBuf>,
     pub(crate) mutant: Option<String>,
     /// Format the disks. Otherwise they must hold what an earlier cluster left.
     pub(crate) create: bool,
@@ -278,6 +280,7 @@ impl Cluster {
         if create {
             arguments.push("--create".into());
         }
+        self.record_flight(&mut arguments);
         self.nodes[node].address = None;
         self.nodes[node].process = Some(self.launch(name, arguments)?);
         Ok(())
@@ -330,6 +333,7 @@ impl Cluster {
         let failover_ms = FAILOVER.as_millis().to_string();
         let mut arguments = words(["writer", "--name", &name, "--failover-ms", &failover_ms]);
         self.point_at_meta(&mut arguments);
+        self.record_flight(&mut arguments);
         if let Some(active) = standby_of {
             arguments.extend(["--standby-of".into(), active.to_string().into()]);
         }
@@ -353,6 +357,12 @@ impl Cluster {
     fn point_at_meta(&self, arguments: &mut Vec<OsString>) {
         if let Some(meta) = self.meta.address {
             arguments.extend(["--meta".into(), meta.to_string().into()]);
+        }
+    }
+
+    fn record_flight(&self, arguments: &mut Vec<OsString>) {
+        if let Some(flight) = &self.site.flight {
+            arguments.extend(["--flight".into(), flight.into()]);
         }
     }
 

@@ -125,6 +125,8 @@ pub struct Config {
     pub executable: Option<PathBuf>,
     pub clients: usize,
     pub keys: usize,
+    /// Keep the disks and the flight recorders also where the run is valid.
+    pub keep: bool,
     /// Set from outside, by a signal handler say, it ends the run early.
     pub interrupt: Arc<AtomicBool>,
 }
@@ -141,6 +143,7 @@ impl Config {
             executable: None,
             clients: 12,
             keys: 6,
+            keep: false,
             interrupt: Arc::default(),
         }
     }

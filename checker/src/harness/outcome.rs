@@ -12,7 +12,12 @@ use crate::verdict::Verdict;
 /// The judged run. Serialized with its configuration it is `run.json`.
 #[derive(Clone, Debug, Serialize)]
 pub struct Outcome {
+    /// On the history and on the record together.
     pub verdict: Verdict,
+    /// Where it is invalid, whose fault it is: protocol, executor or specification.
+    pub fault: Option<&'static str>,
+    /// What the flight recorders say, in one line.
+    pub conformance: String,
     /// Why it is not valid, one line each.
     pub reasons: Vec<String>,
     /// Where it is invalid, the operations that cannot be, one line each.
@@ -53,7 +58,11 @@ impl Outcome {
             ("operations", format!("{} ({} ok, {} fail, {} info)", self.operations, self.ok, self.fail, self.info)),
             ("faults", if faults.is_empty() { "none".into() } else { faults.join(", ") }),
             ("failovers", self.failovers.to_string()),
+            ("conformance", self.conformance.clone()),
         ];
+        if let Some(fault) = self.fault {
+            rows.insert(1, ("fault", fault.to_owned()));
+        }
         if self.receipts.iter().any(|receipt| receipt.fault == FaultKind::PowerCut) {
             let destroyed: u64 = self.receipts.iter().map(|receipt| receipt.destroyed_bytes).sum();
             rows.push(("destroyed", format!("{destroyed} unsynced bytes")));
@@ -68,6 +77,8 @@ impl Outcome {
     pub fn to_json(&self) -> serde_json::Value {
         serde_json::json!({
             "verdict": self.verdict,
+            "fault": self.fault,
+            "conformance": self.conformance,
             "operations": self.operations,
             "ok": self.ok,
             "info": self.info,

@@ -21,11 +21,18 @@ use super::progress::{Progress, Tick};
 use super::receipt::Receipt;
 use super::store::Store;
 use super::{HarnessError, page};
+use crate::conformance::{self, Conformance};
+use crate::diagnosis::Diagnosis;
 use crate::picture::{self, Picture};
+use crate::verdict::Verdict;
+use sextant_model::rules::Rules;
 use sextant_storage::client::workload::{Workload, keys};
 
 /// The page that shows the history.
 pub(super) const PICTURE: &str = "history.html";
+
+/// Orders drawn at random in which the record of a run is judged, beside the two extremes.
+const RANDOM_ORDERS: u32 = 1;
 
 /// Between two ticks of progress.
 const TICK: Duration = Duration::from_millis(200);
@@ -88,7 +95,10 @@ fn drive(config: &Config, store: &Store, progress: &mut dyn FnMut(Progress)) -> 
 }
 
 fn site(config: &Config, store: &Store) -> Result<Site, HarnessError> {
+    let flight = store.flight();
+    std::fs::create_dir(&flight).map_err(HarnessError::io(format!("create {}", flight.display())))?;
     Ok(Site {
+        flight: Some(flight),
         executable: executable(config.executable.clone())?,
         data: store.data(),
         logs: store.logs(),
@@ -264,11 +274,17 @@ fn conclude(config: &Config, store: &Store, happened: Happened) -> Result<Outcom
     let circumstances =
         Circumstances { nemesis: &config.nemesis, receipts: &receipts, seconds: config.seconds, ok, doubts };
     let judgement = judge(&history, &circumstances);
+    let conformance = conform(config, store)?;
     let picture = Picture::of_report("history.jsonl", MODEL, &history, &judgement.report);
     store.write_with(PICTURE, |out| picture::page(&picture, out))?;
+    let (verdict, fault) = together(judgement.verdict, &conformance);
+    let mut reasons = judgement.reasons;
+    reasons.extend(conformance.lines());
     Ok(Outcome {
-        verdict: judgement.verdict,
-        reasons: judgement.reasons,
+        verdict,
+        fault: fault.map(Diagnosis::name),
+        conformance: conformance.summary(),
+        reasons,
         offending: judgement.offending,
         operations: ok + fail + info,
         ok,
@@ -282,6 +298,28 @@ fn conclude(config: &Config, store: &Store, happened: Happened) -> Result<Outcom
         clients_ms,
         total_ms: 0,
     })
+}
+
+/// Holds what the processes recorded against the protocol.
+fn conform(config: &Config, store: &Store) -> Result<Conformance, HarnessError> {
+    let mutant = config.mutant.as_deref().and_then(sextant_model::mutants::by_id);
+    let rules = mutant.map_or_else(Rules::adopted, |mutant| mutant.rules);
+    let options = conformance::Options { random: RANDOM_ORDERS, seed: config.seed, ..conformance::Options::new(rules) };
+    conformance::judge(&store.flight(), &options).map_err(|reason| HarnessError::Io {
+        what: "read the flight recorders back".into(),
+        error: std::io::Error::other(reason),
+    })
+}
+
+/// The verdict on a run from that on its history and that on its record; and whose fault it is if it is invalid. A history that
+/// cannot be of a run that conforms is one that the properties should have forbidden.
+fn together(history: Verdict, conformance: &Conformance) -> (Verdict, Option<Diagnosis>) {
+    match (history, conformance.verdict()) {
+        (Verdict::Invalid, Verdict::Valid | Verdict::Unknown) => (Verdict::Invalid, Some(Diagnosis::Specification)),
+        (_, Verdict::Invalid) => (Verdict::Invalid, conformance.diagnosis()),
+        (Verdict::Unknown, _) | (_, Verdict::Unknown) => (Verdict::Unknown, None),
+        (Verdict::Valid, Verdict::Valid) => (Verdict::Valid, None),
+    }
 }
 
 /// `run.json`.
@@ -303,7 +341,7 @@ fn keep(config: &Config, store: &Store, outcome: &Outcome) -> Result<(), Harness
     let kept = Kept { version, seconds: *seconds, nemesis, mutant, clients: *clients, keys: *keys, outcome };
     store.write_json("run.json", &kept)?;
     store.write("index.html", &page::render(outcome))?;
-    if outcome.verdict == crate::verdict::Verdict::Invalid { Ok(()) } else { store.remove_data() }
+    if outcome.verdict == Verdict::Invalid || config.keep { Ok(()) } else { store.remove_data() }
 }
 
 fn milliseconds(time: Duration) -> u64 {

@@ -57,6 +57,7 @@ pub fn serve(
     };
     let home = Home::open(folder)?;
     let site = Site {
+        flight: None,
         executable: executable(given_executable)?,
         data: folder.to_owned(),
         logs: folder.join("logs"),

@@ -40,6 +40,11 @@ impl Store {
         self.path.join("logs")
     }
 
+    /// What the processes recorded of themselves: not on the disks that faults strike.
+    pub(crate) fn flight(&self) -> PathBuf {
+        self.path.join("flight")
+    }
+
     /// The disks of the nodes.
     pub(crate) fn data(&self) -> PathBuf {
         self.path.join("data")
@@ -71,13 +76,14 @@ impl Store {
 
     /// The disks are many preallocated megabytes; they are kept only where they explain something.
     pub(crate) fn remove_data(&self) -> Result<(), HarnessError> {
-        let data = self.data();
-        match fs::remove_dir_all(&data) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                Err(HarnessError::Io { what: format!("remove {}", data.display()), error })
+        for folder in [self.data(), self.flight()] {
+            if let Err(error) = fs::remove_dir_all(&folder)
+                && error.kind() != io::ErrorKind::NotFound
+            {
+                return Err(HarnessError::Io { what: format!("remove {}", folder.display()), error });
             }
-            _ => Ok(()),
         }
+        Ok(())
     }
 }
 

@@ -15,6 +15,7 @@ use sextant_histories::{Event, History};
 use sextant_model::rules::Rules;
 use sextant_storage::sim::{self, ExecutorMistake, FaultKind, Options, Outcome, Plan};
 
+use crate::diagnosis::Diagnosis;
 use crate::explore::packed::panic_message;
 use crate::linearizability::{CasRegister, Finding, Limits, Unknown, check, verify};
 
@@ -63,28 +64,6 @@ pub struct Judged {
     pub doubt: Option<String>,
     /// CPU time of the thread that ran and judged it.
     pub took: Duration,
-}
-
-/// Whose fault a violation is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Diagnosis {
-    /// Every process did what its steps say, and that is wrong.
-    Protocol,
-    /// A process did not do what its steps say.
-    Executor,
-    /// The simulator or its judges contradict themselves.
-    Harness,
-}
-
-impl Diagnosis {
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Diagnosis::Protocol => "protocol",
-            Diagnosis::Executor => "executor",
-            Diagnosis::Harness => "harness",
-        }
-    }
 }
 
 impl Violation {

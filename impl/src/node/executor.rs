@@ -9,6 +9,7 @@ use sextant_model::logset::Intervals;
 use sextant_model::types::Epoch;
 
 use super::server::{ConnectionId, Server, frames_of};
+use crate::flight::NodeFlight;
 use crate::log;
 use crate::wire::messages::{NodeReply, NodeRequest, Record};
 
@@ -52,12 +53,13 @@ pub(super) struct Peer {
 pub(super) struct Executor {
     name: String,
     server: Server,
+    flight: NodeFlight,
     peers: BTreeMap<ConnectionId, Peer>,
 }
 
 impl Executor {
-    pub fn new(name: String, server: Server) -> Self {
-        Executor { name, server, peers: BTreeMap::new() }
+    pub fn new(name: String, server: Server, flight: NodeFlight) -> Self {
+        Executor { name, server, flight, peers: BTreeMap::new() }
     }
 
     /// Runs until the log or everybody else is gone.
@@ -65,6 +67,7 @@ impl Executor {
         while let Ok(input) = inputs.recv() {
             self.handle(input);
             inputs.try_iter().take(DRAIN_MAX).for_each(|input| self.handle(input));
+            self.flight.flush();
             let batch = self.server.take_batch();
             if !batch.is_empty() && to_log.send(batch).is_err() {
                 return;
@@ -80,9 +83,9 @@ impl Executor {
                 self.server.open(connection);
             }
             Input::Closed { connection } => self.close(connection),
-            Input::Request { connection, request } => self.server.request(connection, request, &mut ()),
-            Input::Synced { entries } => self.server.synced(entries, &mut ()),
-            Input::Gossip { trunc_ve, records } => self.server.gossip(trunc_ve, &records, &mut ()),
+            Input::Request { connection, request } => self.server.request(connection, request, &mut self.flight),
+            Input::Synced { entries } => self.server.synced(entries, &mut self.flight),
+            Input::Gossip { trunc_ve, records } => self.server.gossip(trunc_ve, &records, &mut self.flight),
             Input::Describe { reply } => {
                 // The asker may have given up.
                 let _ = reply.try_send(self.server.description());

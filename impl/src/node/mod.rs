@@ -27,6 +27,7 @@ use sextant_model::logset::{Intervals, LogSet};
 use sextant_model::rules::Rules;
 use sextant_model::segment::Segment;
 
+use crate::flight::NodeFlight;
 use crate::log::{self, Log, LogError, Recovered};
 use crate::meta::client::Client;
 use crate::process::{Failure, announce};
@@ -34,6 +35,7 @@ use crate::wire::messages::Member;
 use crate::wire::socket;
 use executor::Executor;
 use gossip::Gossip;
+pub use server::Observer;
 use server::Server;
 use store::Store;
 
@@ -54,6 +56,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// None: this node never asks its peers.
     pub gossip: Option<Duration>,
+    /// The folder in which it records what it does ([`crate::flight`]).
+    pub flight: Option<PathBuf>,
     pub rules: Rules,
 }
 
@@ -67,6 +71,7 @@ pub fn run(config: Config) -> Result<(), Failure> {
     let torn = recovered.torn.as_ref().map_or(0, |torn| torn.bytes_dropped);
     let server = recover(config.rules, &dir, &recovered)?;
     let (listener, address) = socket::listen(config.listen)?;
+    let flight = record(&config, &server)?;
     let me = Member { name: config.name.clone(), zone: config.zone.clone() };
     let meta = Client::new(config.meta);
     let registered = register(&meta, &me, address)?;
@@ -79,11 +84,20 @@ pub fn run(config: Config) -> Result<(), Failure> {
     thread::spawn(move || connections::accept(&accepted, &listener, &accepting));
     let gossip = Gossip { me, address, meta, core: core.clone(), pause: config.gossip, registered };
     thread::spawn(move || gossip.run());
-    thread::spawn(move || Executor::new(name, server).run(&inputs, &to_log));
+    thread::spawn(move || Executor::new(name, server, flight).run(&inputs, &to_log));
     match logger::run(log, &batches, &core) {
         Err(error) => Err(Failure::machine(format!("node {}: {error}", config.name))),
         Ok(()) => Err(Failure::machine(format!("node {}: the core ended", config.name))),
     }
+}
+
+fn record(config: &Config, server: &Server) -> Result<NodeFlight, Failure> {
+    let Some(dir) = &config.flight else { return Ok(NodeFlight::default()) };
+    let mut flight =
+        NodeFlight::create(dir, &config.name).map_err(|error| Failure::usage(format!("flight recorder: {error}")))?;
+    flight.started(config.create, server.segment(), server.live());
+    flight.flush();
+    Ok(flight)
 }
 
 fn open_log(config: &Config, dir: &Path) -> Result<(Log, Recovered), Failure> {

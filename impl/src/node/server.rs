@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, VecDeque};
 use sextant_model::disk::Image;
 use sextant_model::logset::{Intervals, LogSet};
 use sextant_model::rules::Rules;
-use sextant_model::segment::{Effect, Event, Segment};
+use sextant_model::segment::{Effect, Event, ReadRefusal, Segment};
 use sextant_model::types::{Epoch, Lsn};
 
 use super::entries;
@@ -26,15 +26,56 @@ const REPLY_BYTES_FRAME: usize = 4 << 20;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct ConnectionId(pub u64);
 
-/// Sees every step of a segment: for properties that speak of steps. The one that sees nothing is `()`.
-pub(crate) trait Observer {
-    fn before(&mut self, segment: &Segment<Intervals>, event: &Event<Intervals>);
+/// Sees every step of a segment, and what is answered without one.
+pub trait Observer {
+    /// `record`: what the event brings.
+    fn before(&mut self, segment: &Segment<Intervals>, event: &Event<Intervals>, record: Option<&Record>);
     fn after(&mut self, segment: &Segment<Intervals>, effects: &[Effect<Intervals>]);
+    /// A peer was told records.
+    fn replied(&mut self, _: &NodeReply) {}
+    /// A page read was served, or not.
+    fn read(&mut self, _ve: Epoch, _read_point: Lsn, _answer: Result<(), ReadRefusal>) {}
 }
 
-impl Observer for () {
-    fn before(&mut self, _: &Segment<Intervals>, _: &Event<Intervals>) {}
-    fn after(&mut self, _: &Segment<Intervals>, _: &[Effect<Intervals>]) {}
+impl<O: Observer> Observer for &mut O {
+    fn before(&mut self, segment: &Segment<Intervals>, event: &Event<Intervals>, record: Option<&Record>) {
+        (**self).before(segment, event, record);
+    }
+
+    fn after(&mut self, segment: &Segment<Intervals>, effects: &[Effect<Intervals>]) {
+        (**self).after(segment, effects);
+    }
+
+    fn replied(&mut self, reply: &NodeReply) {
+        (**self).replied(reply);
+    }
+
+    fn read(&mut self, ve: Epoch, read_point: Lsn, answer: Result<(), ReadRefusal>) {
+        (**self).read(ve, read_point, answer);
+    }
+}
+
+/// Both see it, where the first is there.
+impl<A: Observer, B: Observer> Observer for (Option<A>, B) {
+    fn before(&mut self, segment: &Segment<Intervals>, event: &Event<Intervals>, record: Option<&Record>) {
+        self.0.iter_mut().for_each(|first| first.before(segment, event, record));
+        self.1.before(segment, event, record);
+    }
+
+    fn after(&mut self, segment: &Segment<Intervals>, effects: &[Effect<Intervals>]) {
+        self.0.iter_mut().for_each(|first| first.after(segment, effects));
+        self.1.after(segment, effects);
+    }
+
+    fn replied(&mut self, reply: &NodeReply) {
+        self.0.iter_mut().for_each(|first| first.replied(reply));
+        self.1.replied(reply);
+    }
+
+    fn read(&mut self, ve: Epoch, read_point: Lsn, answer: Result<(), ReadRefusal>) {
+        self.0.iter_mut().for_each(|first| first.read(ve, read_point, answer));
+        self.1.read(ve, read_point, answer);
+    }
 }
 
 /// What is known of one connection.
@@ -107,10 +148,16 @@ impl Server {
             NodeRequest::Confirm { ve, nonce } => self.step(Event::Confirm { ve, nonce }, requester, None, observer),
             NodeRequest::GossipPull { trunc_ve, held } => {
                 let push = self.push_for(trunc_ve, held);
+                observer.replied(&push);
                 self.reply(requester, push);
             }
             NodeRequest::ReadPage { id, ve, key, read_point } => {
-                let page = self.read_page(id, ve, &key, read_point);
+                let answer = self.segment.may_read(&self.rules, ve, read_point);
+                observer.read(ve, read_point, answer);
+                let page = match answer {
+                    Ok(()) => self.page(id, &key, read_point),
+                    Err(refusal) => NodeReply::PageRefused { id, ve, refusal },
+                };
                 self.reply(requester, page);
             }
             NodeRequest::FetchRecords { id, from, to, .. } => {
@@ -143,7 +190,7 @@ impl Server {
         observer: &mut impl Observer,
     ) {
         let mut effects = std::mem::take(&mut self.effects);
-        observer.before(&self.segment, &event);
+        observer.before(&self.segment, &event, record);
         self.segment.step(&self.rules, event, &mut effects);
         observer.after(&self.segment, &effects);
         for effect in effects.drain(..) {
@@ -165,7 +212,7 @@ impl Server {
         let mut effects = std::mem::take(&mut self.effects);
         for _ in 0..entries {
             let event = Event::Synced { entries: 1 };
-            observer.before(&self.segment, &event);
+            observer.before(&self.segment, &event, None);
             self.segment.step(&self.rules, event, &mut effects);
             observer.after(&self.segment, &effects);
             for effect in effects.drain(..) {
@@ -175,6 +222,12 @@ impl Server {
             }
         }
         self.effects = effects;
+    }
+
+    /// The records that are live on the disk.
+    pub fn live(&self) -> impl Iterator<Item = &Record> {
+        let disk = self.segment.disk().image();
+        self.store.range(Lsn::ZERO..=Lsn(u64::MAX)).filter(|record| disk.is_live(record.lsn))
     }
 
     /// What to ask peers with: the last truncation, and what is held.
@@ -209,10 +262,7 @@ impl Server {
         }
     }
 
-    fn read_page(&self, id: u64, ve: Epoch, key: &[u8], read_point: Lsn) -> NodeReply {
-        if let Err(refusal) = self.segment.may_read(&self.rules, ve, read_point) {
-            return NodeReply::PageRefused { id, ve, refusal };
-        }
+    fn page(&self, id: u64, key: &[u8], read_point: Lsn) -> NodeReply {
         let image = self.segment.image();
         match self.store.version(key, read_point, |lsn| image.is_live(lsn)) {
             Some(record) => NodeReply::Page { id, lsn: record.lsn, value: record.value.clone() },

@@ -1,6 +1,7 @@
 //! A writer process in the simulator: the database instance's own executor, with events in the place of its threads.
 
 use std::cell::RefCell;
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -18,7 +19,7 @@ use crate::writer::executor::{Executor, Standing, TICK};
 use crate::writer::sessions::ReplyTo;
 use crate::writer::shipping::{Carrier, Shipping};
 use crate::writer::stream::Stream;
-use crate::writer::{Input, Taken};
+use crate::writer::{Input, Taken, record};
 
 /// Frames for nodes, in the order in which they were sent.
 type Outbox = Rc<RefCell<Vec<(usize, Arc<[u8]>)>>>;
@@ -56,12 +57,20 @@ pub(super) struct WriterProcess {
 }
 
 impl WriterProcess {
-    pub fn new(rules: Rules, pages_max: usize, began: Instant, watches: Option<(usize, Nanos)>) -> Self {
+    /// `flight`: the folder in which it records what it does, and its name.
+    pub fn new(
+        rules: Rules,
+        pages_max: usize,
+        began: Instant,
+        watches: Option<(usize, Nanos)>,
+        flight: Option<(PathBuf, String)>,
+    ) -> Self {
         let outbox = Outbox::default();
         let wires = Rc::clone(&outbox);
         let connect: Connect = Box::new(move |taken, now| {
             let wire = |node| Wire { outbox: Rc::clone(&wires), node };
-            Stream::new(rules, taken.ve, Shipping::new(std::array::from_fn(wire)), now)
+            let recorder = flight.as_ref().map(|(dir, name)| record(dir, name, &taken));
+            Stream::new(rules, taken.ve, Shipping::new(std::array::from_fn(wire)), now, recorder)
         });
         let (session, replies) = channel();
         WriterProcess {

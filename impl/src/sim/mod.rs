@@ -8,14 +8,13 @@
 //! step functions and the clients' contract; in the place of threads, sockets and the operating system's disk stand events. Every
 //! draw comes from the seed, from a stream of its own for each purpose; so one seed is one run, to the byte.
 //!
-//! Properties are judged as the run goes ([`monitor`]); at the end faults stop, and the volume must converge: the newest writer
+//! Properties are judged as the run goes ([`crate::ledger`]); at the end faults stop, and the volume must converge: the newest writer
 //! open, every record committed, every node complete, every client answered. What the clients saw is in the outcome, for a checker of
 //! histories.
 
 mod agenda;
 mod client;
 mod instance;
-mod monitor;
 mod network;
 mod plan;
 mod storage;
@@ -23,12 +22,13 @@ mod trace;
 mod world;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::Duration;
 
 use sextant_histories::Event;
 use sextant_model::rules::Rules;
 
-pub use monitor::Violation;
+pub use crate::ledger::Violation;
 pub use plan::{FaultKind, Plan, Window};
 pub use storage::ExecutorMistake;
 
@@ -147,5 +147,14 @@ impl Options {
 /// Runs `plan` with the draws of `seed`.
 #[must_use]
 pub fn run(seed: u64, plan: &Plan, options: &Options) -> Outcome {
-    world::World::new(seed, plan, options).run()
+    world::World::new(seed, plan, options, None).run()
+}
+
+/// The same, and every actor records what it does in the folder `flight`, as the real ones do ([`crate::flight`]).
+///
+/// # Panics
+/// If the folder cannot be written.
+#[must_use]
+pub fn run_recorded(seed: u64, plan: &Plan, options: &Options, flight: &Path) -> Outcome {
+    world::World::new(seed, plan, options, Some(flight)).run()
 }

@@ -8,6 +8,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use sextant_model::rules::Rules;
+
 use super::agenda::{MICROSECOND, MILLISECOND, Nanos};
 use super::network::{Latencies, MILLION};
 use super::{COPIES, ZONES};
@@ -198,6 +200,12 @@ const LATENCY_MAX: u64 = 10_000_000;
 const FOR_EVER_MAX: usize = 1;
 
 impl Plan {
+    /// `rules` with what this plan sets in them.
+    #[must_use]
+    pub fn rules(&self, rules: Rules) -> Rules {
+        self.lal.map_or(rules, |lal| rules.with_lal(lal))
+    }
+
     /// What `seed` draws, of the kinds in `faults`.
     #[must_use]
     pub fn drawn(seed: u64, clients: usize, lasts: u64, faults: &[FaultKind]) -> Self {

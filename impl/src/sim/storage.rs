@@ -1,16 +1,19 @@
 //! A storage node in the simulator: the node's own server and log on a disk in memory. What is missing is threads and sockets.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use sextant_model::disk::Image;
 use sextant_model::logset::{Intervals, LogSet, RangeList};
 use sextant_model::rules::Rules;
+use sextant_model::segment::Segment;
 use sextant_model::types::Lsn;
 
 use super::COPIES;
 use super::agenda::Nanos;
+use crate::flight::NodeFlight;
+use crate::ledger::Nodes;
 use crate::log::memory::{Lasting, Lies, MemDisk};
 use crate::log::{self, Log, LogError, Options, segments};
 use crate::node::recover;
@@ -85,6 +88,9 @@ pub(super) struct StorageNode {
     synced: Option<Image<Intervals>>,
     /// Its disk was damaged, and may be refused.
     damaged: bool,
+    /// The folder in which it records what it does.
+    records: Option<PathBuf>,
+    flight: NodeFlight,
 }
 
 /// What a crash takes away.
@@ -131,6 +137,7 @@ impl StorageNode {
         index: usize,
         sync: (Nanos, Nanos),
         mistake: Option<ExecutorMistake>,
+        records: Option<&Path>,
     ) -> Self {
         let name = sextant_model::types::SegmentId(index as u8).name(COPIES, super::ZONES);
         let random = Random::new(seed, &format!("node {name}"));
@@ -148,6 +155,8 @@ impl StorageNode {
             mistake,
             synced: None,
             damaged: false,
+            records: records.map(Path::to_owned),
+            flight: NodeFlight::default(),
         };
         node.format(rules);
         node
@@ -160,7 +169,7 @@ impl StorageNode {
         let options = self.options();
         let log = Log::create(Path::new(DIR), self.identity().as_bytes(), &options).expect("an empty disk in memory");
         drop(log);
-        self.start(rules).expect("a log that was just made");
+        self.start_as(true, rules).expect("a log that was just made");
         self.disk.set_lies(Lies {
             directory_sync: self.mistake == Some(ExecutorMistake::NoDirectorySync),
             whole_write: self.mistake == Some(ExecutorMistake::ShortWrite),
@@ -187,11 +196,25 @@ impl StorageNode {
         self.process.as_mut().map(|process| &mut process.server)
     }
 
+    /// What decides, and what records it.
+    pub fn recorded(&mut self) -> Option<(&mut Server, &mut NodeFlight)> {
+        Some((&mut self.process.as_mut()?.server, &mut self.flight))
+    }
+
+    /// What was done may leave now.
+    pub fn record(&mut self) {
+        self.flight.flush();
+    }
+
     /// Reads the log back.
     ///
     /// # Errors
     /// Why the node stays down, or is not what it was.
     pub fn start(&mut self, rules: Rules) -> Result<(), Refusal> {
+        self.start_as(false, rules)
+    }
+
+    fn start_as(&mut self, created: bool, rules: Rules) -> Result<(), Refusal> {
         self.disk.restart();
         let refused = |reason: String| if self.damaged { Refusal::Damaged(reason) } else { Refusal::Unfounded(reason) };
         let opened = Log::open(Path::new(DIR), &self.options());
@@ -201,6 +224,11 @@ impl StorageNode {
         }
         let server = recover(rules, Path::new(DIR), &recovered).map_err(|failure| refused(failure.to_string()))?;
         let forgotten = self.synced.take().and_then(|synced| forgotten(&synced, server.segment().disk().image()));
+        if let Some(dir) = &self.records {
+            self.flight = NodeFlight::create(dir, &self.name).expect("the folder takes records");
+            self.flight.started(created, server.segment(), server.live());
+            self.flight.flush();
+        }
         let marked = log.end();
         self.life += 1;
         self.process = Some(Process {
@@ -315,6 +343,16 @@ impl StorageNode {
     fn options(&self) -> Options {
         let disk = Arc::new(self.disk.clone());
         Options { segment_bytes: SEGMENT_BYTES, sector_bytes: SECTOR_BYTES, disk, ..Options::default() }
+    }
+}
+
+impl Nodes for [StorageNode; COPIES] {
+    fn segment(&self, node: usize) -> Option<&Segment<Intervals>> {
+        self[node].server().map(Server::segment)
+    }
+
+    fn name(&self, node: usize) -> String {
+        self[node].name.clone()
     }
 }
 

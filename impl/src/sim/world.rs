@@ -1,6 +1,7 @@
 //! The run itself: events, and what each does to whom.
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -14,7 +15,6 @@ use sextant_model::types::{Epoch, SegmentId};
 use super::agenda::{Agenda, MILLISECOND, Nanos, SECOND};
 use super::client::{Client, Opened, Recording};
 use super::instance::{TICK_NANOS, WriterProcess};
-use super::monitor::Ledger;
 use super::network::{Arrivals, Network, Place, Trouble};
 use super::plan::{FaultKind, Plan, Window};
 use super::storage::{End, Refusal, StorageNode};
@@ -22,6 +22,8 @@ use super::trace::Trace;
 use super::{COPIES, Class, Options, Outcome, Phase, Struck, ZONES};
 use crate::client::contract::{Failure, command_of};
 use crate::client::workload::keys;
+use crate::ledger::Ledger;
+use crate::node::Observer;
 use crate::node::server::{ConnectionId, RECORDS_MAX, frames_of};
 use crate::random::Random;
 use crate::resp::{Command, Reply};
@@ -200,6 +202,8 @@ struct Seat {
 
 pub(super) struct World {
     rules: Rules,
+    /// Where everybody records what it does.
+    flight: Option<PathBuf>,
     judges: bool,
     plan: Plan,
     began: Instant,
@@ -251,19 +255,20 @@ struct Begun {
 }
 
 impl World {
-    pub fn new(seed: u64, plan: &Plan, options: &Options) -> Self {
-        let rules = plan.lal.map_or(options.rules, |lal| options.rules.with_lal(lal));
+    pub fn new(seed: u64, plan: &Plan, options: &Options, flight: Option<&Path>) -> Self {
+        let rules = plan.rules(options.rules);
         let sync = (plan.sync.0 * 1000, plan.sync.1 * 1000);
         let mut recording = Recording::default();
         let clients = (0..plan.clients).map(|n| Client::new(seed, n, plan.keys, &mut recording)).collect();
         let mut world = World {
             rules,
+            flight: flight.map(Path::to_owned),
             judges: options.properties,
             plan: plan.clone(),
             began: Instant::now(),
             agenda: Agenda::new(),
             network: Network::new(seed, plan.latencies()),
-            nodes: std::array::from_fn(|node| StorageNode::created(rules, seed, node, sync, options.executor)),
+            nodes: std::array::from_fn(|node| StorageNode::created(rules, seed, node, sync, options.executor, flight)),
             node_held: Default::default(),
             connections: Vec::new(),
             seats: Vec::new(),
@@ -422,15 +427,12 @@ impl World {
 
     fn on_request(&mut self, connection: u32, frame: &[u8]) {
         let node = self.connections[connection as usize].node;
-        let Some(server) = self.nodes[node].server_mut() else { return };
+        let Some((server, flight)) = self.nodes[node].recorded() else { return };
         // The gateway: what is no message is none.
         let Ok(Some((request, _))) = decode_frame::<NodeRequest>(frame) else { return };
         let id = ConnectionId(connection.into());
-        if self.judges {
-            server.request(id, request, &mut self.ledger.observer(&self.rules, node));
-        } else {
-            server.request(id, request, &mut ());
-        }
+        let judge = self.judges.then(|| self.ledger.observer(&self.rules, node));
+        server.request(id, request, &mut (judge, flight));
         self.after_node(node);
     }
 
@@ -439,12 +441,9 @@ impl World {
             return;
         }
         let Ok(entries) = self.nodes[node].end_sync() else { return self.stop_node(node, End::Kill) };
-        let Some(server) = self.nodes[node].server_mut() else { return };
-        if self.judges {
-            server.synced(entries, &mut self.ledger.observer(&self.rules, node));
-        } else {
-            server.synced(entries, &mut ());
-        }
+        let Some((server, flight)) = self.nodes[node].recorded() else { return };
+        let judge = self.judges.then(|| self.ledger.observer(&self.rules, node));
+        server.synced(entries, &mut (judge, flight));
         self.agenda.after(IDLE, Event::Mark { node, life });
         self.after_node(node);
     }
@@ -481,8 +480,11 @@ impl World {
     }
 
     fn on_pull(&mut self, node: usize, peer: usize, life: u32, trunc_ve: Epoch, held: Intervals, turn: usize) {
-        let Some(server) = self.nodes[peer].server() else { return };
-        let NodeReply::GossipPush { trunc_ve, records } = server.push_for(trunc_ve, held) else { return };
+        let Some((server, flight)) = self.nodes[peer].recorded() else { return };
+        let push = server.push_for(trunc_ve, held);
+        flight.replied(&push);
+        flight.flush();
+        let NodeReply::GossipPush { trunc_ve, records } = push else { return };
         if records.is_empty() {
             return;
         }
@@ -492,12 +494,9 @@ impl World {
 
     fn on_push(&mut self, node: usize, peer: usize, life: u32, trunc_ve: Epoch, records: &[Record], turn: usize) {
         // A push may come to a later process of the same node: it says what holds for ever.
-        let Some(server) = self.nodes[node].server_mut() else { return };
-        if self.judges {
-            server.gossip(trunc_ve, records, &mut self.ledger.observer(&self.rules, node));
-        } else {
-            server.gossip(trunc_ve, records, &mut ());
-        }
+        let Some((server, flight)) = self.nodes[node].recorded() else { return };
+        let judge = self.judges.then(|| self.ledger.observer(&self.rules, node));
+        server.gossip(trunc_ve, records, &mut (judge, flight));
         self.after_node(node);
         if records.len() >= RECORDS_MAX && self.nodes[node].life() == life {
             self.pull(node, peer, turn);
@@ -509,6 +508,7 @@ impl World {
         if self.judges {
             self.ledger.node_stepped(&self.rules, node, &self.nodes);
         }
+        self.nodes[node].record();
         let life = self.nodes[node].life();
         if let Some(duration) = self.nodes[node].begin_sync() {
             self.agenda.after(duration, Event::EndSync { node, life });
@@ -642,7 +642,8 @@ impl World {
     fn hire(&mut self, watches: Option<usize>) -> usize {
         let now = self.agenda.now();
         let watches = watches.map(|of| (of, now));
-        let process = WriterProcess::new(self.rules, self.plan.pages_max, self.began, watches);
+        let flight = self.flight.clone().map(|dir| (dir, format!("w{}", self.seats.len() + 1)));
+        let process = WriterProcess::new(self.rules, self.plan.pages_max, self.began, watches, flight);
         self.seats.push(Seat { process, incarnation: None, attempt: 0, asks: false, held: Vec::new() });
         let writer = self.seats.len() - 1;
         self.agenda.after(TICK_NANOS, Event::Tick { writer });

@@ -18,6 +18,7 @@ pub(crate) mod stream;
 mod takeover;
 
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -25,6 +26,7 @@ use std::time::{Duration, Instant};
 use sextant_model::rules::Rules;
 use sextant_model::types::{Epoch, SegmentId};
 
+use crate::flight::{Recorder, WriterEntry};
 use crate::meta::client::Client;
 use crate::process::{Failure, announce};
 use crate::resp::Command;
@@ -47,6 +49,8 @@ pub struct Config {
     pub listen: SocketAddr,
     pub name: String,
     pub standby: Option<Standby>,
+    /// The folder in which it records what it does ([`crate::flight`]).
+    pub flight: Option<PathBuf>,
     pub rules: Rules,
 }
 
@@ -104,10 +108,25 @@ pub fn run(config: Config) -> Result<(), Failure> {
     let standing = if watch.is_some() { Standing::Standby } else { Standing::Taking { since: Instant::now() } };
     thread::spawn(move || takeover::run(watch.as_ref(), meta, &taking));
     let rules = config.rules;
-    let connect =
-        move |taken: Taken, now| Stream::new(rules, taken.ve, connect(&taken.members, meta, &to_executor), now);
+    let (name, flight) = (config.name, config.flight);
+    let connect = move |taken: Taken, now| {
+        let recorder = flight.as_deref().map(|dir| record(dir, &name, &taken));
+        Stream::new(rules, taken.ve, connect(&taken.members, meta, &to_executor), now, recorder)
+    };
     Executor::new(standing, database::PAGES_MAX, connect, announce).run(&inputs);
     Err(Failure::machine("the executor ended"))
+}
+
+/// Ends the process if it cannot: without a record it would be taken for what it did not do.
+pub(crate) fn record(dir: &Path, name: &str, taken: &Taken) -> Recorder<WriterEntry> {
+    let mut recorder = Recorder::create(dir, name).unwrap_or_else(|error| {
+        eprintln!("flight recorder: {error}");
+        std::process::exit(3);
+    });
+    let members = taken.members.iter().map(|member| member.name.clone()).collect();
+    recorder.push(WriterEntry::Took { ve: taken.ve, members });
+    recorder.flush_or_end();
+    recorder
 }
 
 fn connect(members: &[Member], meta: Client, executor: &SyncSender<Input>) -> Shipping<Link> {

@@ -16,6 +16,7 @@ use super::COPIES;
 use super::database::Redo;
 use super::fetches::{Fetches, Page};
 use super::shipping::{Carrier, Shipping, frame_of};
+use crate::flight::{self, Recorder, WriterEntry};
 use crate::wire::messages::{NodeReply, NodeRequest, Record};
 
 /// How long answers to FENCE_READ may still come in once the rule allows to decide.
@@ -45,11 +46,18 @@ pub(crate) struct Stream<C> {
     fresh_bytes: usize,
     effects: VecDeque<Effect>,
     confirming_since: Option<Instant>,
+    flight: Option<Recorder<WriterEntry>>,
 }
 
 impl<C: Carrier> Stream<C> {
-    /// R0 has given `ve`.
-    pub fn new(rules: Rules, ve: Epoch, shipping: Shipping<C>, now: Instant) -> Self {
+    /// R0 has given `ve`. `flight` records what happens, if somebody wants to know.
+    pub fn new(
+        rules: Rules,
+        ve: Epoch,
+        shipping: Shipping<C>,
+        now: Instant,
+        flight: Option<Recorder<WriterEntry>>,
+    ) -> Self {
         Stream {
             now,
             rules,
@@ -65,6 +73,7 @@ impl<C: Carrier> Stream<C> {
             fresh_bytes: 0,
             effects: VecDeque::new(),
             confirming_since: None,
+            flight,
         }
     }
 
@@ -87,6 +96,7 @@ impl<C: Carrier> Stream<C> {
 
     /// What the executor has still to do for the clients.
     pub fn next_effect(&mut self) -> Option<Effect> {
+        self.record();
         self.effects.pop_front()
     }
 
@@ -173,15 +183,32 @@ impl<C: Carrier> Stream<C> {
         self.fresh_bytes = 0;
         let records = std::mem::take(&mut self.fresh);
         let Some(frame) = frame_of(&NodeRequest::Write { ve: self.ve(), records }) else { return };
+        self.record();
         for segment in SegmentId::all(COPIES).filter(|s| self.instance.owes(*s) == Owed::Records) {
             self.shipping.send(segment, &frame);
         }
     }
 
-    fn step(&mut self, event: Event<Intervals>) {
+    /// The instance's step, on record.
+    fn decide_on(&mut self, event: Event<Intervals>) -> Vec<Effect> {
         let mut effects = Vec::new();
+        let recorded = self.flight.is_some().then(|| event.clone());
         self.instance.step(&self.rules, event, &mut effects);
-        for effect in effects {
+        if let (Some(flight), Some(event)) = (&mut self.flight, recorded) {
+            flight.push(WriterEntry::Stepped { event, effects: flight::digest(&effects[..]) });
+        }
+        effects
+    }
+
+    /// What was done may leave now.
+    fn record(&mut self) {
+        if let Some(flight) = &mut self.flight {
+            flight.flush_or_end();
+        }
+    }
+
+    fn step(&mut self, event: Event<Intervals>) {
+        for effect in self.decide_on(event) {
             match effect {
                 Effect::AskConfirmation { .. } => self.ask_confirmation(&SegmentId::all(COPIES).collect::<Vec<_>>()),
                 Effect::Committed { vdl } => {
@@ -248,8 +275,9 @@ impl<C: Carrier> Stream<C> {
         }
     }
 
-    fn send(&self, segment: SegmentId, request: &NodeRequest) {
+    fn send(&mut self, segment: SegmentId, request: &NodeRequest) {
         if let Some(frame) = frame_of(request) {
+            self.record();
             self.shipping.send(segment, &frame);
         }
     }
@@ -259,7 +287,7 @@ impl<C: Carrier> Stream<C> {
         self.send_records(segment, records);
     }
 
-    fn send_records(&self, segment: SegmentId, records: Vec<Record>) {
+    fn send_records(&mut self, segment: SegmentId, records: Vec<Record>) {
         if !records.is_empty() {
             self.send(segment, &NodeRequest::Write { ve: self.ve(), records });
         }
@@ -308,6 +336,7 @@ impl<C: Carrier> Stream<C> {
         };
         self.confirming_since = Some(self.now);
         let Some(frame) = frame_of(&NodeRequest::Confirm { ve: self.ve(), nonce }) else { return };
+        self.record();
         segments.iter().for_each(|segment| self.shipping.send(*segment, &frame));
     }
 
@@ -341,9 +370,7 @@ impl<C: Carrier> Redo for Stream<C> {
     }
 
     fn write(&mut self, key: &[u8], value: Option<Vec<u8>>) -> Lsn {
-        let mut effects = Vec::new();
-        self.instance.step(&self.rules, Event::Allocate, &mut effects);
-        let Some(Effect::Allocated { lsn }) = effects.pop() else {
+        let Some(Effect::Allocated { lsn }) = self.decide_on(Event::Allocate).pop() else {
             unreachable!("the log has room: the database asked")
         };
         let record = Record { lsn, ve: self.ve(), key: key.to_vec(), value };

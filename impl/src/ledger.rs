@@ -1,4 +1,6 @@
-//! The properties, as the run goes: those of states after each step that can change them, those of steps at each step.
+//! The properties, as a run goes: those of states after each step that can change them, those of steps at each step.
+//!
+//! Whose run it is does not matter: the simulator's, or that of real processes, replayed from what they recorded.
 
 use sextant_model::instance::Instance;
 use sextant_model::logset::{Intervals, LogSet};
@@ -9,9 +11,9 @@ use sextant_model::segment::{Effect, Event, Reply, Segment};
 use sextant_model::steps::{self, Breach};
 use sextant_model::types::{Epoch, Lsn};
 
-use super::COPIES;
-use super::storage::StorageNode;
-use crate::node::server::Observer;
+use crate::node::Observer;
+use crate::wire::messages::Record;
+use crate::writer::COPIES;
 
 /// A property that does not hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,10 +23,18 @@ pub struct Violation {
     pub fact: String,
 }
 
+/// The copies, as they are at this moment.
+pub trait Nodes {
+    /// None: it is down, or lost.
+    fn segment(&self, node: usize) -> Option<&Segment<Intervals>>;
+    fn name(&self, node: usize) -> String;
+}
+
 /// What every writer incarnation has done, also of those that are gone: in the order in which they took the volume.
 #[derive(Default)]
-pub(super) struct Ledger {
+pub struct Ledger {
     incarnations: Vec<Incarnation>,
+    /// The first.
     pub violation: Option<Violation>,
     /// By node, the epochs that it has promised: `fenced` and `trunc_ve` of its positive replies.
     promised: [(Epoch, Epoch); COPIES],
@@ -39,12 +49,12 @@ struct Incarnation {
 }
 
 /// A run, looked at whole.
-struct View<'a> {
-    nodes: &'a [StorageNode; COPIES],
+struct View<'a, N> {
+    nodes: &'a N,
     incarnations: &'a [Incarnation],
 }
 
-impl Scene for View<'_> {
+impl<N: Nodes> Scene for View<'_, N> {
     type Log = Intervals;
 
     fn segments(&self) -> usize {
@@ -52,7 +62,7 @@ impl Scene for View<'_> {
     }
 
     fn segment(&self, segment: usize) -> Option<&Segment<Intervals>> {
-        self.nodes[segment].server().map(|server| server.segment())
+        self.nodes.segment(segment)
     }
 
     fn incarnations(&self) -> usize {
@@ -84,10 +94,14 @@ impl Ledger {
         self.incarnations.len() - 1
     }
 
+    /// Incarnations that took the volume.
+    #[must_use]
     pub fn epochs(&self) -> usize {
         self.incarnations.len()
     }
 
+    /// How many of them opened.
+    #[must_use]
     pub fn opened(&self) -> usize {
         self.incarnations.iter().filter(|incarnation| incarnation.is_open).count()
     }
@@ -97,7 +111,7 @@ impl Ledger {
         &mut self,
         number: usize,
         instance: &Instance<Intervals, COPIES>,
-        nodes: &[StorageNode; COPIES],
+        nodes: &impl Nodes,
     ) -> bool {
         let incarnation = &mut self.incarnations[number];
         if incarnation.decision.is_none() {
@@ -128,13 +142,12 @@ impl Ledger {
     }
 
     /// Node `node` has taken steps, or has restarted.
-    pub fn node_stepped(&mut self, rules: &Rules, node: usize, nodes: &[StorageNode; COPIES]) {
-        let Some(server) = nodes[node].server() else { return };
+    pub fn node_stepped(&mut self, rules: &Rules, node: usize, nodes: &impl Nodes) {
+        let Some(segment) = nodes.segment(node) else { return };
         let view = View { nodes, incarnations: &self.incarnations };
-        let name = || nodes[node].name().to_owned();
-        let judged = scene::scl_sound(rules, &view, server.segment(), name).map_err(|fact| ("S13", fact));
-        let judged =
-            judged.and_then(|()| scene::gossip_no_invent(&view, server.segment(), name).map_err(|fact| ("S15", fact)));
+        let name = || nodes.name(node);
+        let judged = scene::scl_sound(rules, &view, segment, name).map_err(|fact| ("S13", fact));
+        let judged = judged.and_then(|()| scene::gossip_no_invent(&view, segment, name).map_err(|fact| ("S15", fact)));
         self.note(judged);
     }
 
@@ -145,15 +158,17 @@ impl Ledger {
         self.breached(breach);
     }
 
+    /// Judges the next steps of node `node`.
     pub fn observer<'a>(&'a mut self, rules: &'a Rules, node: usize) -> NodeObserver<'a> {
         NodeObserver { ledger: self, rules, node, before: Before::default() }
     }
 
+    /// Notes a violation, unless there is one.
     pub fn violated(&mut self, property: &'static str, fact: String) {
         self.violation.get_or_insert(Violation { property, fact });
     }
 
-    fn judge_volume(&mut self, nodes: &[StorageNode; COPIES]) {
+    fn judge_volume(&mut self, nodes: &impl Nodes) {
         let view = View { nodes, incarnations: &self.incarnations };
         let judged = [
             ("S1", scene::ack_durable(&view)),
@@ -186,7 +201,7 @@ impl Ledger {
 }
 
 /// Judges the steps of one node's segment.
-pub(super) struct NodeObserver<'a> {
+pub struct NodeObserver<'a> {
     ledger: &'a mut Ledger,
     rules: &'a Rules,
     node: usize,
@@ -202,7 +217,7 @@ struct Before {
 }
 
 impl Observer for NodeObserver<'_> {
-    fn before(&mut self, segment: &Segment<Intervals>, event: &Event<Intervals>) {
+    fn before(&mut self, segment: &Segment<Intervals>, event: &Event<Intervals>, _: Option<&Record>) {
         let image = segment.image();
         self.before = Before {
             epochs: (image.fenced, image.trunc_ve),

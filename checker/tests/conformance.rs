@@ -1,0 +1,141 @@
+//! Recorded runs against the protocol: those of the simulator's actors, which record as the real ones do.
+
+use std::fs;
+use std::path::Path;
+
+use sextant::conformance::{Conformance, Finding, Options, judge};
+use sextant::diagnosis::Diagnosis;
+use sextant::verdict::Verdict;
+use sextant_model::mutants;
+use sextant_model::rules::Rules;
+use sextant_storage::sim::{self, ExecutorMistake, FaultKind, Plan, run_recorded};
+
+/// Runs a seed that records in `dir`, without judging it on the way; by which rules.
+fn record(dir: &Path, seed: u64, options: sim::Options) -> Rules {
+    record_for(2000, dir, seed, options)
+}
+
+/// The same with clients that work so many milliseconds.
+fn record_for(lasts: u64, dir: &Path, seed: u64, options: sim::Options) -> Rules {
+    let plan = Plan::drawn(seed, 10, lasts, &FaultKind::ALL);
+    let options = sim::Options { properties: false, ..options };
+    let outcome = run_recorded(seed, &plan, &options, dir);
+    assert!(outcome.ok > 0);
+    plan.rules(options.rules)
+}
+
+fn judged(dir: &Path, rules: Rules) -> Conformance {
+    judge(dir, &Options::new(rules)).expect("readable")
+}
+
+#[test]
+fn what_the_protocol_does_conforms() {
+    let mut opened = 0;
+    for seed in 0..8 {
+        let dir = tempfile::tempdir().unwrap();
+        let rules = record(dir.path(), seed, sim::Options::new(Rules::adopted()));
+        let conformance = judged(dir.path(), rules);
+        assert_eq!(conformance.finding, Finding::Conforms, "seed {seed}: {:?}", conformance.lines());
+        assert_eq!((conformance.orders, conformance.verdict()), (5, Verdict::Valid));
+        assert!(conformance.size.events > 1000, "{:?}", conformance.size);
+        opened += conformance.size.opened;
+    }
+    assert!(opened > 12, "failovers are among them: {opened}");
+}
+
+#[test]
+fn a_mistake_in_the_rules_is_the_protocols_fault() {
+    let mistakes = [
+        ("M1", 15, "S33"),
+        ("M2", 22, "S1"),
+        ("M3", 0, "S9"),
+        ("M4", 0, "S12"),
+        ("M5", 31, "S10"),
+        ("M8", 0, "S11"),
+        ("M12", 0, "S1"),
+        ("M15", 0, "S1"),
+        ("M17", 0, "S14"),
+    ];
+    for (id, seed, property) in mistakes {
+        let dir = tempfile::tempdir().unwrap();
+        let rules = mutants::by_id(id).expect("a mutant of the core").rules;
+        let rules = record(dir.path(), seed, sim::Options::new(rules));
+        let conformance = judged(dir.path(), rules);
+        assert_eq!(conformance.diagnosis(), Some(Diagnosis::Protocol), "{id}: {:?}", conformance.lines());
+        let Finding::Violated { violation, .. } = &conformance.finding else {
+            panic!("{id}: {:?}", conformance.lines())
+        };
+        assert_eq!(violation.property, property, "{id}: {}", violation.fact);
+    }
+}
+
+/// Without the directory's sync (X2) a node refuses its disk and starts no more: it has recorded nothing that it should not have,
+/// and the simulator's own oracle finds that.
+#[test]
+fn a_mistake_of_the_executor_is_the_executors_fault() {
+    for mistake in [ExecutorMistake::ReplyBeforeSync, ExecutorMistake::ShortWrite, ExecutorMistake::ForgetOnRestart] {
+        let found = (0..200).find_map(|seed| {
+            let dir = tempfile::tempdir().unwrap();
+            let options = sim::Options { executor: Some(mistake), ..sim::Options::new(Rules::adopted()) };
+            let rules = record_for(4000, dir.path(), seed, options);
+            let conformance = judge(dir.path(), &Options { random: 0, ..Options::new(rules) }).expect("readable");
+            (conformance.finding != Finding::Conforms).then_some((seed, conformance))
+        });
+        let (seed, conformance) = found.unwrap_or_else(|| panic!("{} was not found", mistake.id()));
+        let lines = conformance.lines();
+        assert_eq!(conformance.diagnosis(), Some(Diagnosis::Executor), "{} seed {seed}: {lines:?}", mistake.id());
+        assert!(lines[0].contains("it is back without what it had"), "{} seed {seed}: {lines:?}", mistake.id());
+    }
+}
+
+/// The records of a run that conforms.
+fn a_run() -> (tempfile::TempDir, Rules) {
+    let dir = tempfile::tempdir().unwrap();
+    let rules = record(dir.path(), 1, sim::Options::new(Rules::adopted()));
+    (dir, rules)
+}
+
+#[test]
+fn other_rules_are_a_difference() {
+    let (dir, _) = a_run();
+    let rules = mutants::by_id("M17").unwrap().rules;
+    let conformance = judged(dir.path(), rules);
+    assert_eq!(conformance.diagnosis(), Some(Diagnosis::Executor));
+    assert!(matches!(conformance.finding, Finding::Differs(_)), "{:?}", conformance.lines());
+}
+
+#[test]
+fn a_message_that_nobody_sent_is_found() {
+    for missing in ["w1.0001.flight", "b1.0001.flight"] {
+        let (dir, rules) = a_run();
+        assert_eq!(judged(dir.path(), rules).verdict(), Verdict::Valid);
+        fs::remove_file(dir.path().join(missing)).unwrap();
+        let conformance = judged(dir.path(), rules);
+        let lines = conformance.lines();
+        assert_eq!(conformance.verdict(), Verdict::Invalid, "{missing}: {lines:?}");
+        assert_eq!(conformance.diagnosis(), Some(Diagnosis::Executor));
+    }
+}
+
+#[test]
+fn what_a_process_did_not_finish_writing_is_dropped() {
+    let (dir, rules) = a_run();
+    let path = dir.path().join("b1.0001.flight");
+    let bytes = fs::read(&path).unwrap();
+    // Its last frame had consequences here; a node's file that ends early makes others hear of what nobody said.
+    fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
+    let conformance = judged(dir.path(), rules);
+    assert_eq!(conformance.size.torn, 1);
+    assert!(matches!(conformance.finding, Finding::Uncaused(_) | Finding::Differs(_)), "{:?}", conformance.lines());
+}
+
+#[test]
+fn nothing_recorded_is_no_conformance() {
+    let dir = tempfile::tempdir().unwrap();
+    assert_eq!(judged(dir.path(), Rules::adopted()).verdict(), Verdict::Unknown);
+    let error = judge(&dir.path().join("nowhere"), &Options::new(Rules::adopted())).unwrap_err();
+    assert!(error.contains("nowhere"), "{error}");
+    fs::write(dir.path().join("a1.0001.flight"), "hello, world").unwrap();
+    let error = judge(dir.path(), &Options::new(Rules::adopted())).unwrap_err();
+    assert!(error.contains("a1.0001.flight: no flight recorder's file"), "{error}");
+}
