@@ -218,16 +218,41 @@ impl<A: Area> Debug for Goal<A> {
     }
 }
 
+/// Actions that a run is fair to: those of one kind, or some of them.
+pub struct Due<A: Area> {
+    /// A name in [`Area::KINDS`].
+    pub kind: &'static str,
+    pub strength: Strength,
+    pub of: fn(Context<A>, &A::State, &A::Action) -> bool,
+}
+
+impl<A: Area> Due<A> {
+    #[must_use]
+    pub const fn weak(kind: &'static str) -> Self {
+        Due { kind, strength: Strength::Weak, of: |_, _, _| true }
+    }
+
+    #[must_use]
+    pub const fn strong(kind: &'static str) -> Self {
+        Due { strength: Strength::Strong, ..Due::weak(kind) }
+    }
+
+    /// Only those of the kind for which this holds in the state in which they are taken.
+    #[must_use]
+    pub const fn only(self, of: fn(Context<A>, &A::State, &A::Action) -> bool) -> Self {
+        Due { of, ..self }
+    }
+}
+
 /// An area that says what must come to pass. A run may stop anywhere, and takes of its own accord only what it is fair to: a
 /// fault and a new intention are possible and never due.
 ///
-/// Law: goals and kinds do not change with the names of interchangeable actors. So they can be judged on the space that is
+/// Law: goals and what is due do not change with the names of interchangeable actors. So they can be judged on the space that is
 /// reduced by symmetry.
 pub trait Lively: Area {
     const GOALS: &'static [Goal<Self>];
-    /// The kinds of actions, by their names in [`Area::KINDS`], that happen if they stay possible, or are possible again and
-    /// again.
-    const FAIR: &'static [(&'static str, Strength)];
+    /// Sets of actions of which one happens if one stays possible, or is possible again and again.
+    const FAIR: &'static [Due<Self>];
 }
 
 /// An area with named explorations and known mistakes.

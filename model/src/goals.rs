@@ -10,7 +10,7 @@
 //! A later recovery takes over what was waited for. L5 speaks of members, L7 of repair, which is not modelled, L8 of pages,
 //! L9 and L11 of groups; L10 holds by the metadata service: of two recoveries the later one is the newest.
 
-use crate::area::{Context, Goal, Lively, Strength};
+use crate::area::{Context, Due, Goal, Lively};
 use crate::group::Group;
 use crate::instance::{Phase, Writer};
 use crate::logset::Bits;
@@ -53,15 +53,15 @@ impl<const N: usize> Lively for Group<N> {
         },
     ];
 
-    const FAIR: &'static [(&'static str, Strength)] = &[
-        ("fence", Strength::Weak),
-        ("decide", Strength::Weak),
-        ("truncate", Strength::Weak),
-        ("allocate", Strength::Weak),
-        ("write", Strength::Weak),
-        ("gossip", Strength::Weak),
-        ("sync", Strength::Weak),
-        ("confirm", Strength::Weak),
+    const FAIR: &'static [Due<Self>] = &[
+        Due::weak("fence"),
+        Due::weak("decide"),
+        Due::weak("truncate"),
+        Due::weak("allocate"),
+        Due::weak("write"),
+        Due::weak("gossip"),
+        Due::weak("sync"),
+        Due::weak("confirm"),
     ];
 }
 

@@ -159,7 +159,9 @@ impl<A: Catalogued> AnyArea for Of<A> {
     }
 
     fn goals(&self) -> (Vec<&'static str>, Vec<&'static str>) {
-        (A::GOALS.iter().map(|goal| goal.id).collect(), A::FAIR.iter().map(|(kind, _)| *kind).collect())
+        let mut kinds: Vec<_> = A::FAIR.iter().map(|due| due.kind).collect();
+        kinds.dedup();
+        (A::GOALS.iter().map(|goal| goal.id).collect(), kinds)
     }
 
     fn open(&self, rules: &Value, bounds: &Value) -> Result<Box<dyn Exploration>, String> {

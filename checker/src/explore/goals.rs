@@ -9,7 +9,7 @@ use sextant_model::area::{Goal, Lively};
 use sextant_model::closed::Closed;
 
 use super::case::Case;
-use super::liveness::{Fairness, Graph, Lasso, Stops};
+use super::liveness::{Graph, Lasso, Stops};
 use super::{Counterexample, Explored, Failure, unreplayable};
 
 /// What is asked of an area.
@@ -36,10 +36,14 @@ impl Default for Liveness {
 /// world.
 pub fn live<A: Lively>(model: &Closed<A>, asked: &Liveness) -> Result<Explored, Failure> {
     let began = Instant::now();
-    let fair = A::FAIR.iter().filter(|(kind, _)| !asked.unfair.iter().any(|unfair| unfair == kind));
-    let fairness: Vec<Fairness<A::Action>> = fair
-        .map(|&(kind, strength)| Fairness { strength, of: Box::new(move |action| A::KINDS[A::kind(action)] == kind) })
-        .collect();
+    let due: Vec<_> = A::FAIR.iter().filter(|due| !asked.unfair.iter().any(|unfair| unfair == due.kind)).collect();
+    let context = model.context();
+    let fair = |state: &A::State, action: &A::Action| {
+        let kind = A::KINDS[A::kind(action)];
+        let speaks = due.iter().map(|due| due.kind == kind && (due.of)(context, state, action));
+        speaks.enumerate().fold(0, |bits, (i, speaks)| bits | u64::from(speaks) << i)
+    };
+    let strengths = due.iter().map(|due| due.strength).collect();
     let mut explored = Explored {
         bounds: model.bounds().to_string(),
         unique_states: 0,
@@ -54,7 +58,7 @@ pub fn live<A: Lively>(model: &Closed<A>, asked: &Liveness) -> Result<Explored, 
         expected_collisions: None,
         walked: None,
     };
-    let Some(graph) = Graph::within(model, &fairness, asked.states_max, Stops::Anywhere)? else {
+    let Some(graph) = Graph::within(model, strengths, &fair, asked.states_max, Stops::Anywhere)? else {
         explored.stopped = Some(format!("more than {} states (--limit)", asked.states_max));
         explored.elapsed = began.elapsed();
         return Ok(explored);
@@ -64,7 +68,6 @@ pub fn live<A: Lively>(model: &Closed<A>, asked: &Liveness) -> Result<Explored, 
         return Err(Failure(format!("{loops} steps lead to states that differ only in names: symmetry hides a cycle")));
     }
     (explored.unique_states, explored.generated_states) = (graph.len(), graph.steps());
-    let context = model.context();
     let wanted = |goal: &&Goal<A>| asked.goal.as_ref().is_none_or(|id| goal.id.eq_ignore_ascii_case(id));
     for goal in A::GOALS.iter().filter(wanted) {
         let judged = graph.leads(goal.name, &|state| (goal.from)(context, state), &|state| (goal.to)(context, state));

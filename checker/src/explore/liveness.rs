@@ -114,37 +114,42 @@ impl<'a, M: Packed> Graph<'a, M> {
     /// # Errors
     /// If there are more, or if the model panics.
     pub fn of(model: &'a M, fairness: &[Fairness<M::Action>], states_max: u32) -> Result<Self, Failure> {
-        match Graph::within(model, fairness, states_max, Stops::AtTheEnd)? {
+        let strengths = fairness.iter().map(|f| f.strength).collect();
+        let fair = |_: &M::State, action: &M::Action| {
+            fairness.iter().enumerate().fold(0, |bits, (i, f)| bits | u64::from((f.of)(action)) << i)
+        };
+        match Graph::within(model, strengths, &fair, states_max, Stops::AtTheEnd)? {
             Some(graph) => Ok(graph),
             None => Err(Failure(format!("more than {states_max} states: too many for a graph in memory"))),
         }
     }
 
-    /// The same, and none if there are more states; with a choice of where a run may end.
+    /// The same, and none if there are more states; with a choice of where a run may end. `fair` tells, by bits, which of the
+    /// fairnesses speak of an action in a state.
     ///
     /// # Errors
     /// If there are more than 64 fairnesses, or if the model panics.
     pub fn within(
         model: &'a M,
-        fairness: &[Fairness<M::Action>],
+        fairness: Vec<Strength>,
+        fair: &dyn Fn(&M::State, &M::Action) -> u64,
         states_max: u32,
         stops: Stops,
     ) -> Result<Option<Self>, Failure> {
         if fairness.len() > 64 {
             return Err(Failure(format!("liveness knows at most 64 fairnesses, not {}", fairness.len())));
         }
-        let strengths = fairness.iter().map(|f| f.strength).collect();
         let words = (model.bits().div_ceil(64) as usize).max(1);
         let (states, firsts, begins, steps) = (Vec::new(), Vec::new(), vec![0], Vec::new());
-        let mut graph = Graph { model, words, states, firsts, begins, steps, fairness: strengths, stops, loops: 0 };
-        let built = catch_unwind(AssertUnwindSafe(|| graph.build(fairness, states_max)));
+        let mut graph = Graph { model, words, states, firsts, begins, steps, fairness, stops, loops: 0 };
+        let built = catch_unwind(AssertUnwindSafe(|| graph.build(fair, states_max)));
         let fits =
             built.map_err(|panic| Failure(format!("the model panicked: {}", panic_message(panic.as_ref()))))??;
         Ok(fits.then_some(graph))
     }
 
     /// Whether it fits.
-    fn build(&mut self, fairness: &[Fairness<M::Action>], states_max: u32) -> Result<bool, Failure> {
+    fn build(&mut self, fair: &dyn Fn(&M::State, &M::Action) -> u64, states_max: u32) -> Result<bool, Failure> {
         let mut known: HashMap<Box<[u64]>, u32> = HashMap::new();
         for state in self.model.init_states().into_iter().filter(|state| self.model.within_boundary(state)) {
             let first = self.number(&mut known, &state);
@@ -161,7 +166,7 @@ impl<'a, M: Packed> Graph<'a, M> {
             let state = self.state(at as u32);
             self.model.actions(&state, &mut actions);
             for (place, action) in actions.drain(..).enumerate() {
-                let fair = fairness.iter().enumerate().fold(0, |bits, (i, f)| bits | u64::from((f.of)(&action)) << i);
+                let fair = fair(&state, &action);
                 let next = self.model.next_state(&state, action).filter(|next| self.model.within_boundary(next));
                 if let Some(next) = next {
                     let to = self.number(&mut known, &next);

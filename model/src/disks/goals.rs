@@ -5,7 +5,7 @@
 //! | L2 | the newest recovery opens | without fairness to fencing |
 //! | L3 | an unreadable record that a peer at the same truncation has is repaired | M71, without fairness to repair |
 
-use crate::area::{Context, Goal, Lively, Strength};
+use crate::area::{Context, Due, Goal, Lively};
 
 use super::Disks;
 use super::properties::{repairable, waits_for_recovery};
@@ -33,12 +33,8 @@ impl Lively for Disks {
         },
     ];
 
-    const FAIR: &'static [(&'static str, Strength)] = &[
-        ("fence", Strength::Weak),
-        ("decide", Strength::Weak),
-        ("truncate", Strength::Weak),
-        ("repair", Strength::Weak),
-    ];
+    const FAIR: &'static [Due<Self>] =
+        &[Due::weak("fence"), Due::weak("decide"), Due::weak("truncate"), Due::weak("repair")];
 }
 
 /// The newest recovery is open, and nothing can be repaired any more.

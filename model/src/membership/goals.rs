@@ -9,11 +9,11 @@
 //!
 //! L10 is no goal of its own: of two proposers the metadata service takes one, and what it has taken must settle by L5.
 
-use crate::area::{Context, Goal, Lively, Strength};
+use crate::area::{Context, Due, Goal, Lively};
 
 use super::Membership;
 use super::properties::{committed, current_writer, is_open, is_settled, unsettled};
-use super::world::World;
+use super::world::{Action, World};
 
 type Group<'a> = Context<'a, Membership>;
 
@@ -53,17 +53,25 @@ impl Lively for Membership {
         },
     ];
 
-    const FAIR: &'static [(&'static str, Strength)] = &[
-        ("settle", Strength::Weak),
-        ("install", Strength::Weak),
-        ("hydrate", Strength::Weak),
-        ("write", Strength::Weak),
-        ("acknowledge", Strength::Weak),
-        ("refresh", Strength::Weak),
-        ("fence", Strength::Weak),
-        ("decide", Strength::Weak),
-        ("truncate", Strength::Weak),
+    const FAIR: &'static [Due<Self>] = &[
+        Due::weak("settle"),
+        Due::weak("install"),
+        Due::weak("hydrate"),
+        Due::weak("write").only(is_to_a_member),
+        Due::weak("acknowledge"),
+        Due::weak("refresh"),
+        Due::weak("fence"),
+        Due::weak("decide"),
+        Due::weak("truncate"),
     ];
+}
+
+/// A write that is repeated to a segment which is no member any more, and which discards it, is no progress.
+fn is_to_a_member(_: Group, world: &World, action: &Action) -> bool {
+    match *action {
+        Action::Write { segment, .. } => world.newest().everybody().contains(segment),
+        _ => true,
+    }
 }
 
 /// Nothing is left to be done.

@@ -3,12 +3,12 @@
 //! | goal | says | broken by |
 //! |---|---|---|
 //! | L8 | every segment collects up to the VDL, though a replica is not heard of | M66, without fairness to collection |
-//! | L11 | a request for a page is answered | without fairness to answers |
+//! | L11, L11r | what the writer, what the replica asks for is answered | without fairness to answers |
 
-use crate::area::{Context, Goal, Lively, Strength};
+use crate::area::{Context, Due, Goal, Lively};
 
 use super::Pages;
-use super::world::World;
+use super::world::{Action, Reader, World};
 
 type Asked<'a> = Context<'a, Pages>;
 
@@ -24,22 +24,36 @@ impl Lively for Pages {
         },
         Goal {
             id: "L11",
-            name: "ReadsTerminate",
-            formula: "a page is asked for ↝ none is",
+            name: "WriterReads",
+            formula: "the writer asks for a page ↝ it asks for none",
             section: "§7 L11",
-            from: |_, w| waits(w),
-            to: |_, w| !waits(w),
+            from: |_, w| w.writer.fetch.is_some(),
+            to: |_, w| w.writer.fetch.is_none(),
+        },
+        Goal {
+            id: "L11r",
+            name: "ReplicaReads",
+            formula: "the replica asks for a page ↝ it asks for none",
+            section: "§7 L11",
+            from: |_, w| w.replica.fetch.is_some(),
+            to: |_, w| w.replica.fetch.is_none(),
         },
     ];
 
-    const FAIR: &'static [(&'static str, Strength)] = &[
-        ("write", Strength::Weak),
-        ("answer", Strength::Strong),
-        ("done", Strength::Strong),
-        ("back up", Strength::Weak),
-        ("collect", Strength::Weak),
-        ("suspect", Strength::Strong),
+    const FAIR: &'static [Due<Self>] = &[
+        Due::weak("write"),
+        Due::strong("answer").only(|_, _, action| is_of(*action, Reader::Writer)),
+        Due::strong("answer").only(|_, _, action| is_of(*action, Reader::Replica)),
+        Due::strong("done").only(|_, _, action| is_of(*action, Reader::Writer)),
+        Due::strong("done").only(|_, _, action| is_of(*action, Reader::Replica)),
+        Due::weak("back up"),
+        Due::weak("collect"),
+        Due::strong("suspect"),
     ];
+}
+
+fn is_of(action: Action, who: Reader) -> bool {
+    matches!(action, Action::Answer { reader, .. } | Action::Done { reader } if reader == who)
 }
 
 /// Nobody waits for a page, and everything is collected that can be.

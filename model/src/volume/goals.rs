@@ -8,7 +8,7 @@
 //! | L9 | the same as L1 and L2 while a group has no record | M24, without fairness to writes |
 //! | L11 | some segment of each group answers a read at the VDL | M26, without fairness to writes |
 
-use crate::area::{Context, Goal, Lively, Strength};
+use crate::area::{Context, Due, Goal, Lively};
 
 use super::Volume;
 use super::properties::{commits_complete, everything_allocated, has_idle_group, readable, recovery_opens};
@@ -53,21 +53,21 @@ impl Lively for Volume {
         Goal {
             id: "L11",
             name: "Readable",
-            formula: "newest open ∧ a group does not answer at the VDL ↝ newest open ∧ each does",
+            formula: "newest recovers ∨ a group does not answer at the VDL ↝ newest open ∧ each does",
             section: "§7 L11, C7",
-            from: |c, w| readable(c, w).is_some(),
+            from: |c, w| recovery_opens(c, w).is_some() || readable(c, w).is_some(),
             to: |c, w| recovery_opens(c, w).is_none() && readable(c, w).is_none(),
         },
     ];
 
-    const FAIR: &'static [(&'static str, Strength)] = &[
-        ("fence", Strength::Weak),
-        ("decide", Strength::Weak),
-        ("truncate", Strength::Weak),
-        ("allocate", Strength::Weak),
-        ("write", Strength::Weak),
-        ("create", Strength::Weak),
-        ("grow", Strength::Weak),
+    const FAIR: &'static [Due<Self>] = &[
+        Due::weak("fence"),
+        Due::weak("decide"),
+        Due::weak("truncate"),
+        Due::weak("allocate"),
+        Due::weak("write"),
+        Due::weak("create"),
+        Due::weak("grow"),
     ];
 }
 
