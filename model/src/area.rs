@@ -68,6 +68,10 @@ pub trait Area: Copy + Debug + Send + Sync + Sized + 'static {
     /// The state after `action`; none if the action is not possible or changes nothing.
     fn after(context: Context<Self>, state: &Self::State, action: Self::Action) -> Option<Self::State>;
 
+    /// Whether a run may end in `state`, when nothing is possible there: everybody has what they were to have. Where nothing is
+    /// possible and this says no, the world is stuck.
+    fn may_end(context: Context<Self>, state: &Self::State) -> bool;
+
     /// The place of its kind in [`Area::KINDS`].
     fn kind(action: &Self::Action) -> usize;
 
@@ -180,8 +184,79 @@ impl<A: Area> Debug for Property<A> {
     }
 }
 
+/// How fair a run is to a set of actions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Strength {
+    /// What stays possible is taken.
+    Weak,
+    /// What is possible again and again is taken.
+    Strong,
+}
+
+/// Something that is waited for: whenever `from` holds, `to` holds then or later, on every run that is fair.
+pub struct Goal<A: Area> {
+    /// As in the protocol: `L2`.
+    pub id: &'static str,
+    pub name: &'static str,
+    pub formula: &'static str,
+    pub section: &'static str,
+    pub from: fn(Context<A>, &A::State) -> bool,
+    pub to: fn(Context<A>, &A::State) -> bool,
+}
+
+impl<A: Area> Clone for Goal<A> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<A: Area> Copy for Goal<A> {}
+
+impl<A: Area> Debug for Goal<A> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}", self.id, self.name)
+    }
+}
+
+/// Actions that a run is fair to: those of one kind, or some of them.
+pub struct Due<A: Area> {
+    /// A name in [`Area::KINDS`].
+    pub kind: &'static str,
+    pub strength: Strength,
+    pub of: fn(Context<A>, &A::State, &A::Action) -> bool,
+}
+
+impl<A: Area> Due<A> {
+    #[must_use]
+    pub const fn weak(kind: &'static str) -> Self {
+        Due { kind, strength: Strength::Weak, of: |_, _, _| true }
+    }
+
+    #[must_use]
+    pub const fn strong(kind: &'static str) -> Self {
+        Due { strength: Strength::Strong, ..Due::weak(kind) }
+    }
+
+    /// Only those of the kind for which this holds in the state in which they are taken.
+    #[must_use]
+    pub const fn only(self, of: fn(Context<A>, &A::State, &A::Action) -> bool) -> Self {
+        Due { of, ..self }
+    }
+}
+
+/// An area that says what must come to pass. A run may stop anywhere, and takes of its own accord only what it is fair to: a
+/// fault and a new intention are possible and never due.
+///
+/// Law: goals and what is due do not change with the names of interchangeable actors. So they can be judged on the space that is
+/// reduced by symmetry.
+pub trait Lively: Area {
+    const GOALS: &'static [Goal<Self>];
+    /// Sets of actions of which one happens if one stays possible, or is possible again and again.
+    const FAIR: &'static [Due<Self>];
+}
+
 /// An area with named explorations and known mistakes.
-pub trait Catalogued: Area {
+pub trait Catalogued: Lively {
     const PROFILES: &'static [Profile<Self>];
     const MUTANTS: &'static [Mutant<Self>];
 }

@@ -11,7 +11,7 @@ use crate::pack::{self, Get, Layout, Put};
 use crate::rules::{Rules, Scheme};
 use crate::types::SegmentId;
 use crate::world::World;
-use crate::{diff, mutants, profiles, properties};
+use crate::{diff, goals, mutants, profiles, properties};
 
 /// One protection group of `N` copies.
 #[derive(Clone, Copy, Debug)]
@@ -78,6 +78,10 @@ impl<const N: usize> Area for Group<N> {
     #[inline]
     fn after(c: Context<Self>, state: &World<N>, action: Action) -> Option<World<N>> {
         state.after(c.rules, c.bounds, action)
+    }
+
+    fn may_end(c: Context<Self>, state: &World<N>) -> bool {
+        goals::may_end(c, state)
     }
 
     #[inline]

@@ -41,6 +41,7 @@ pub mod disk;
 pub mod disks;
 pub mod fields;
 mod forget;
+mod goals;
 pub mod group;
 pub mod instance;
 pub mod logset;

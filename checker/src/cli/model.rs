@@ -4,21 +4,22 @@ use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write as _};
 use std::net::TcpListener;
 use std::path::PathBuf;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use clap::{Subcommand, ValueEnum};
 use serde::Serialize;
 use sextant::explore::catalogue::{self, Exploration, Leg, Mutant, Profile};
-use sextant::explore::packed::{Begin, Stop, Store};
-use sextant::explore::{self, Counterexample, Death, Engine, Explored, Fate, Plan, Progress};
+use sextant::explore::packed::{Begin, Deadlock, Stop, Store};
+use sextant::explore::{self, Counterexample, Death, Engine, Explored, Fate, Liveness, Plan, Progress, Walked, Walks};
 use sextant::simulate::{self, Mistake};
 use sextant::verdict::{Exit, Verdict};
 use sextant_model::area::Size;
 use sextant_model::decisions::typed;
 use std::collections::BTreeMap;
 
-use super::output;
 use super::replay::{self, Pictures};
+use super::{interrupt, output};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -31,7 +32,7 @@ enum Command {
     /// The profiles with their bounds and counts, the properties and the mutants
     List,
     /// Explore a profile to its end or to its first violation
-    Check(Check),
+    Check(Box<Check>),
     /// The decisions of the rule books with their values, the adopted one first
     Decisions,
     /// Draw the state graph of an exploration of at most some thousands of states
@@ -43,14 +44,47 @@ enum Command {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+exit: 0 valid; 1 a violation; 2 unknown: it ended early, a property had nothing to say, or it walked, which proves nothing;
+3 the explorer failed; 64 bad usage")]
 struct Check {
     #[arg(value_name = "PROFILE", value_parser = catalogue::profile)]
     profile: &'static Profile,
     #[arg(long, value_enum, default_value = "quick")]
     size: SizeName,
-    /// `packed` is the fastest; `bfs` and `dfs` are stateright's, to compare with
+    /// `packed` is the fastest that explores everything; `bfs` and `dfs` are stateright's, to compare with; `walk` and `pct`
+    /// are random walks, which find violations in spaces that no search finishes, and prove nothing
     #[arg(long, value_enum, default_value = "packed")]
     engine: EngineName,
+    /// Explore this leg of the profile alone
+    #[arg(long, value_name = "NAME")]
+    leg: Option<String>,
+    /// What the walks' choices come from: the same seed, the same walks, whatever the threads (walk and pct; 1 if not given)
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// Walks, at most (walk and pct; 10000 if not given)
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    walks: Option<u64>,
+    /// Actions of a walk, at most (walk and pct; 200 if not given)
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    depth: Option<u32>,
+    /// Steps of a walk at which the priorities change (pct; 3 if not given)
+    #[arg(long, value_name = "D")]
+    changes: Option<u16>,
+    /// A state in which nothing is possible is a violation, unless the area declares that a run may end there (packed, walk
+    /// and pct)
+    #[arg(long)]
+    deadlock: bool,
+    /// Judge what must come to pass, under fairness to kinds of actions, on the graph of the space; a counterexample is a way
+    /// to a cycle. `--property` names one goal, `sextant model list` lists them
+    #[arg(long)]
+    liveness: bool,
+    /// States of a graph, at most (with --liveness; 1000000 if not given): beyond it the verdict is unknown
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), requires = "liveness")]
+    limit: Option<u32>,
+    /// Be fair to this kind of action no more, as `write`; may come several times (with --liveness)
+    #[arg(long, value_name = "KIND", requires = "liveness")]
+    unfair: Vec<String>,
     /// Remember the states themselves instead of 64-bit fingerprints: no collision is possible (packed engine)
     #[arg(long)]
     exact: bool,
@@ -141,6 +175,8 @@ enum EngineName {
     Packed,
     Bfs,
     Dfs,
+    Walk,
+    Pct,
 }
 
 /// A number of bytes: `8GiB`, `512MiB`.
@@ -186,6 +222,11 @@ fn list() -> io::Result<Exit> {
             let (id, name, formula) = (property.id, property.name, property.formula);
             let _ = writeln!(text, "  {:<10} {id:<4} {name:<21} {formula}  [{}]", property.area, property.section);
         }
+    }
+    text.push_str("\nGOALS (--liveness)\n");
+    for area in catalogue::areas() {
+        let (goals, fair) = area.goals();
+        let _ = writeln!(text, "  {:<10} {:<21} fair to: {}", area.name(), goals.join(" "), fair.join(", "));
     }
     text.push_str("\nMUTANTS\n");
     for mutant in catalogue::mutants() {
@@ -264,6 +305,11 @@ struct Report<'a> {
     /// Pairs of states expected to share a fingerprint; null where the engine does not say.
     expected_collisions: Option<f64>,
     counterexample: Option<&'a [String]>,
+    /// Of walks alone, whose `unique_states` are an estimate.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seed: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    walks: Option<u64>,
 }
 
 impl Check {
@@ -276,7 +322,13 @@ impl Check {
             EngineName::Packed => Engine::Packed,
             EngineName::Bfs => Engine::Bfs,
             EngineName::Dfs => Engine::Dfs,
+            EngineName::Walk => Engine::Walk,
+            EngineName::Pct => Engine::Pct,
         };
+        if let Some(reason) = self.contradiction(engine) {
+            output::error(&reason);
+            return Ok(Exit::Unreadable);
+        }
         let asks =
             self.exact || self.all || self.memory.is_some() || self.checkpoint.is_some() || self.resume.is_some();
         if engine != Engine::Packed && asks {
@@ -291,6 +343,10 @@ impl Check {
             stop: if self.all { Stop::AtEnd } else { Stop::AtFirst },
             memory: self.memory,
             checkpoint: None,
+            deadlock: if self.deadlock { Deadlock::Violation } else { Deadlock::Allowed },
+            walks: self.walks_of(),
+            // A search is ended by the signal itself; walks have something to say of what they covered.
+            interrupt: if engine.walks() { Some(interrupt::flag_on_signal()?) } else { None },
         };
         let area = self.profile.area;
         if let Some(other) = self.mutant.filter(|mutant| mutant.area.name() != area.name()) {
@@ -313,7 +369,8 @@ impl Check {
         for leg in self.legs(size) {
             let plan = Plan { checkpoint: self.checkpoint_of(&leg), ..plan.clone() };
             let model = leg.open(&rules).map_err(io::Error::other)?;
-            let model = match self.property.as_ref().map(|id| model.only(id)) {
+            let only = self.property.as_ref().filter(|_| !self.liveness);
+            let model = match only.map(|id| model.only(id)) {
                 None => model,
                 Some(Ok(only)) => only,
                 Some(Err(reason)) => {
@@ -321,13 +378,20 @@ impl Check {
                     return Ok(Exit::Unreadable);
                 }
             };
-            let explored = explored(leg.name, &*model, &plan)?;
+            let explored = if self.liveness {
+                model.live(&self.liveness_of()).map_err(io::Error::other)?
+            } else {
+                explored(leg.name, &*model, &plan)?
+            };
             if !self.json {
-                // A count is pinned for the adopted rules.
-                let pinned = Some(leg.states).filter(|_| rules == area.adopted());
+                // A count is pinned for the adopted rules, and an estimate is none.
+                let pinned = Some(leg.states).filter(|_| rules == area.adopted() && !engine.walks());
                 output::line(&leg_line(&leg, pinned, &explored))?;
             }
-            let found = explored.counterexample.is_some() || explored.stopped.is_some();
+            let interrupted = plan.interrupt.as_ref().is_some_and(|flag| flag.load(Ordering::Relaxed));
+            // Walks end so on every leg, and a graph that is too large says nothing of the next one.
+            let goes_on = (engine.walks() && !interrupted) || self.liveness;
+            let found = explored.counterexample.is_some() || (explored.stopped.is_some() && !goes_on);
             results.push(explored);
             if found {
                 break;
@@ -365,16 +429,70 @@ impl Check {
         fresh.or_else(|| Some((self.resume.as_ref()?.join(leg.name), Begin::Resume)))
     }
 
+    /// Why what was typed does not go together.
+    fn contradiction(&self, engine: Engine) -> Option<String> {
+        let name = engine.name();
+        let walks = self.seed.is_some() || self.walks.is_some() || self.depth.is_some();
+        if walks && !engine.walks() {
+            return Some(format!("--seed, --walks and --depth are for --engine walk and pct, not {name}"));
+        }
+        if self.changes.is_some() && engine != Engine::Pct {
+            return Some(format!("--changes is for --engine pct, not {name}"));
+        }
+        if self.deadlock && matches!(engine, Engine::Bfs | Engine::Dfs) {
+            return Some(format!("--deadlock is for --engine packed, walk and pct, not {name}"));
+        }
+        let searches = self.exact || self.all || self.memory.is_some() || self.deadlock;
+        if self.liveness && (engine != Engine::Packed || searches || self.checkpoint.is_some() || self.resume.is_some())
+        {
+            let others = "--engine, --exact, --all, --memory, --checkpoint, --resume and --deadlock";
+            return Some(format!("--liveness judges a graph, whole, in memory: it does not go with {others}"));
+        }
+        let (goals, fair) = self.profile.area.goals();
+        let area = self.profile.area.name();
+        if let Some(unknown) = self.unfair.iter().find(|kind| !fair.contains(&kind.as_str())) {
+            return Some(format!("{area} is not fair to {unknown:?}; it is to: {}", fair.join(", ")));
+        }
+        let goal = self.property.as_ref().filter(|_| self.liveness);
+        if let Some(unknown) = goal.filter(|id| !goals.iter().any(|goal| goal.eq_ignore_ascii_case(id))) {
+            return Some(format!("{area} has no goal {unknown}; it has: {}", goals.join(" ")));
+        }
+        let legs = self.legs(if matches!(self.size, SizeName::Deep) { Size::Deep } else { Size::Quick });
+        if let Some(name) = self.leg.as_ref().filter(|_| legs.is_empty()) {
+            return Some(format!("{} has no leg {name} in this size; see sextant model list", self.profile.name));
+        }
+        None
+    }
+
+    fn walks_of(&self) -> Walks {
+        let usual = Walks::default();
+        Walks {
+            seed: self.seed.unwrap_or(usual.seed),
+            count: self.walks.unwrap_or(usual.count),
+            depth: self.depth.map_or(usual.depth, |depth| depth as usize),
+            changes: self.changes.map_or(usual.changes, usize::from),
+        }
+    }
+
+    fn liveness_of(&self) -> Liveness {
+        Liveness {
+            states_max: self.limit.unwrap_or(Liveness::default().states_max),
+            goal: self.property.clone(),
+            unfair: self.unfair.clone(),
+        }
+    }
+
     /// A mutant's own bounds come first: the profile's may be too small to show it.
     fn legs(&self, size: Size) -> Vec<Leg> {
         let own = self.mutant.map(|m| Leg { area: m.area, name: m.id, bounds: m.bounds.clone(), states: 0, depth: 0 });
-        own.into_iter().chain(self.profile.legs(size).iter().cloned()).collect()
+        let all = own.into_iter().chain(self.profile.legs(size).iter().cloned());
+        all.filter(|leg| self.leg.as_ref().is_none_or(|name| leg.name == name)).collect()
     }
 
     fn draw(&self, found: &Counterexample) -> Result<(), String> {
         let walk = catalogue::open(&found.case)?.walk(&found.case.actions);
         let walk = walk.map_err(|(step, reason)| format!("action {} does not replay: {reason}", step + 1))?;
-        self.pictures.draw(&self.command(), &walk, &found.case)
+        self.pictures.draw(&self.command(), &walk.judged_as(&found.case), &found.case)
     }
 
     /// What is typed to see the same again.
@@ -391,6 +509,26 @@ impl Check {
         }
         for rule in &self.rules {
             let _ = write!(command, " --rule {rule}");
+        }
+        if let Some(leg) = &self.leg {
+            let _ = write!(command, " --leg {leg}");
+        }
+        for (said, flag) in [(self.deadlock, " --deadlock"), (self.liveness, " --liveness")] {
+            command.push_str(if said { flag } else { "" });
+        }
+        for kind in &self.unfair {
+            let _ = write!(command, " --unfair {kind:?}");
+        }
+        if let Some(limit) = self.limit {
+            let _ = write!(command, " --limit {limit}");
+        }
+        if matches!(self.engine, EngineName::Walk | EngineName::Pct) {
+            let Walks { seed, count, depth, changes } = self.walks_of();
+            let name = if matches!(self.engine, EngineName::Walk) { "walk" } else { "pct" };
+            let _ = write!(command, " --engine {name} --seed {seed} --walks {count} --depth {depth}");
+            if matches!(self.engine, EngineName::Pct) {
+                let _ = write!(command, " --changes {changes}");
+            }
         }
         command
     }
@@ -414,6 +552,8 @@ impl Check {
             actions: summary.actions.clone(),
             expected_collisions: summary.expected_collisions,
             counterexample: summary.counterexample.map(|c| c.lines.as_slice()),
+            seed: summary.walked.map(|walked| walked.seed),
+            walks: summary.walked.map(|walked| walked.walks),
         };
         Ok(serde_json::to_string(&report)?)
     }
@@ -421,6 +561,11 @@ impl Check {
     fn text(&self, summary: &Summary) -> String {
         let mut text = String::new();
         if let Some(counterexample) = summary.counterexample {
+            if let Some((walk, steps)) = summary.walked.and_then(|walked| walked.found) {
+                let length = counterexample.length();
+                let _ =
+                    writeln!(text, "walk {walk}, {steps} actions, shortened to {length} (there may be a shorter way):");
+            }
             text.push_str(&counterexample_text(counterexample));
             let _ = writeln!(text, "repeat: {}", self.command());
         }
@@ -449,11 +594,14 @@ impl Check {
             let _ = writeln!(text, "no state makes {name} say anything: it holds vacuously");
         }
         let mebibytes = explore::peak_rss_bytes() >> 20;
-        let _ = write!(
-            text,
-            "{}: {} states, {} transitions, {:.1} s, {mebibytes} MiB",
-            summary.verdict, summary.unique_states, summary.generated_states, summary.seconds
-        );
+        let (states, transitions) = (summary.unique_states, summary.generated_states);
+        let covered = match summary.walked {
+            None => format!("{states} states, {transitions} transitions"),
+            Some(Walked { walks, .. }) => {
+                format!("{walks} walks, {transitions} steps, about {states} different states (without symmetry)")
+            }
+        };
+        let _ = write!(text, "{}: {covered}, {:.1} s, {mebibytes} MiB", summary.verdict, summary.seconds);
         text
     }
 }
@@ -472,6 +620,8 @@ struct Summary<'a> {
     stopped: Option<&'a str>,
     actions: BTreeMap<&'a str, u64>,
     expected_collisions: Option<f64>,
+    /// Of all legs, with what was found on the last one.
+    walked: Option<Walked>,
 }
 
 impl<'a> Summary<'a> {
@@ -485,6 +635,10 @@ impl<'a> Summary<'a> {
         for (name, count) in results.iter().flat_map(|r| &r.actions) {
             *actions.entry(*name).or_default() += count;
         }
+        let walked = results.iter().filter_map(|r| r.walked).reduce(|sum, leg| {
+            let found = sum.found.or(leg.found);
+            Walked { walks: sum.walks + leg.walks, found, ..sum }
+        });
         let verdict = match counterexample {
             Some(_) => Verdict::Invalid,
             None if stopped.is_some() => Verdict::Unknown,
@@ -502,6 +656,7 @@ impl<'a> Summary<'a> {
             stopped,
             actions,
             expected_collisions: results.iter().map(|r| r.expected_collisions).sum(),
+            walked,
             vacuous: if counterexample.is_some() { Vec::new() } else { vacuous },
         }
     }
@@ -535,6 +690,18 @@ impl Shown {
         }
         self.last = at.elapsed;
         let rate = at.unique_states as f64 / at.elapsed.as_secs_f64() / 1000.0;
+        if let Some(walks) = at.walks {
+            let (seconds, of) = (at.elapsed.as_secs_f64(), walks.of);
+            let left = seconds / walks.walks.max(1) as f64 * (of - walks.walks) as f64;
+            let line = format!(
+                "{}: {} of {of} walks, {} steps, about {} different states, longest {}, {seconds:.0} s, about {left:.0} s left",
+                self.name, walks.walks, walks.steps, walks.distinct_states, walks.longest
+            );
+            let mut err = io::stderr().lock();
+            let _ = write!(err, "\r\x1b[2K{line}");
+            let _ = err.flush();
+            return;
+        }
         let mut line = format!(
             "{}: {} states, {} transitions, depth {}, {rate:.0} k states/s, {:.0} s",
             self.name,
@@ -573,6 +740,7 @@ impl Drop for Shown {
 fn leg_line(leg: &Leg, pinned: Option<usize>, explored: &Explored) -> String {
     let verdict = match (&explored.counterexample, &explored.stopped) {
         (Some(_), _) => "violated",
+        (None, Some(_)) if explored.walked.is_some() => "walked",
         (None, Some(_)) => "stopped",
         (None, None) => "holds",
     };

@@ -85,7 +85,7 @@ pub fn run(args: &Args) -> io::Result<Exit> {
         }
     };
     let walk = match model.walk(&case.actions) {
-        Ok(walk) => walk,
+        Ok(walk) => walk.judged_as(&case),
         Err((step, reason)) => {
             output::error(&format!("{}: action {}: {reason}", args.case.display(), step + 1));
             return Ok(Exit::Invalid);

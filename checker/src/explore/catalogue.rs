@@ -21,7 +21,11 @@ use sextant_model::volume::Volume;
 use stateright::Model;
 
 use super::case::{Case, plain};
-use super::{Counterexample, Explored, Failure, Fate, Plan, Progress, explore, judge_mutant, shortest};
+use super::walks::{is_stuck, panic_in, quietly};
+use super::{
+    Counterexample, DEADLOCK, Explored, Failure, Fate, Liveness, PANIC, Plan, Progress, explore, judge_mutant, live,
+    shortest,
+};
 
 /// One area, whatever its types are.
 pub trait AnyArea: Debug + Sync {
@@ -36,6 +40,9 @@ pub trait AnyArea: Debug + Sync {
     /// # Errors
     /// If there is no such decision or value, or `rules` are not of this area.
     fn with(&self, rules: &Value, decision: &str, value: &str) -> Result<Value, String>;
+
+    /// The ids of what must come to pass here, and the kinds of actions that runs are fair to.
+    fn goals(&self) -> (Vec<&'static str>, Vec<&'static str>);
 
     /// # Errors
     /// If the rules or the bounds are not of this area, or ask for more than a state of it can hold.
@@ -61,6 +68,10 @@ pub trait Exploration: Send + Sync {
     /// # Errors
     /// As [`explore`].
     fn explore(&self, plan: &Plan, progress: &mut dyn FnMut(Progress)) -> Result<Explored, Failure>;
+
+    /// # Errors
+    /// As [`live`].
+    fn live(&self, asked: &Liveness) -> Result<Explored, Failure>;
 
     /// # Errors
     /// As [`shortest`].
@@ -90,8 +101,31 @@ pub struct Walk {
     /// Beside each lane before the first action.
     pub first: Vec<Option<Status>>,
     pub steps: Vec<Step>,
-    /// The properties that the last state violates, each with the fact.
+    /// The properties that the last state violates, each with the fact; also that a next step panics.
     pub violated: Vec<(&'static Property, String)>,
+    /// Whether nothing is possible in the last state, and the area does not declare it as an end.
+    pub is_stuck: bool,
+}
+
+static PANICS: Property = Property { area: "", id: PANIC, name: "Panic", formula: "no step panics", section: "model" };
+
+static STUCK: Property = Property {
+    area: "",
+    id: DEADLOCK,
+    name: "Deadlock",
+    formula: "what has no next step is an end that the area declares",
+    section: "model",
+};
+
+impl Walk {
+    /// The same, where to be stuck is a violation: if the case says so.
+    #[must_use]
+    pub fn judged_as(mut self, case: &Case) -> Walk {
+        if self.is_stuck && case.violates.as_deref() == Some(DEADLOCK) {
+            self.violated.push((&STUCK, "nothing can happen any more".into()));
+        }
+        self
+    }
 }
 
 /// One action.
@@ -122,6 +156,12 @@ impl<A: Catalogued> AnyArea for Of<A> {
 
     fn with(&self, rules: &Value, decision: &str, value: &str) -> Result<Value, String> {
         Ok(plain(&of_area::<A, A::Rules>("rules", rules)?.with(decision, value)?))
+    }
+
+    fn goals(&self) -> (Vec<&'static str>, Vec<&'static str>) {
+        let mut kinds: Vec<_> = A::FAIR.iter().map(|due| due.kind).collect();
+        kinds.dedup();
+        (A::GOALS.iter().map(|goal| goal.id).collect(), kinds)
     }
 
     fn open(&self, rules: &Value, bounds: &Value) -> Result<Box<dyn Exploration>, String> {
@@ -156,6 +196,10 @@ impl<A: Catalogued> Exploration for Closed<A> {
 
     fn explore(&self, plan: &Plan, progress: &mut dyn FnMut(Progress)) -> Result<Explored, Failure> {
         explore(self, plan, progress)
+    }
+
+    fn live(&self, asked: &Liveness) -> Result<Explored, Failure> {
+        live(self, asked)
     }
 
     fn shortest(&self, property: &str, threads: usize) -> Result<Option<Counterexample>, Failure> {
@@ -229,11 +273,16 @@ impl<A: Catalogued> Exploration for Closed<A> {
             status: status(&around[1]),
         });
         let last = &states[states.len() - 1];
-        let broken = model.judged().iter().filter_map(|own| {
-            let fact = (own.check)(context, last).err()?;
+        let broken = |own: &area::Property<A>| {
+            let fact = quietly(|| (own.check)(context, last)).ok()?.err()?;
             Some((property(A::NAME, own.id)?, fact))
-        });
-        Ok(Walk { first: status(&states[0]), steps: steps.collect(), violated: broken.collect(), lanes })
+        };
+        let mut violated: Vec<_> = model.judged().iter().filter_map(broken).collect();
+        if let Some(message) = panic_in(&model, &Model::properties(&model), last) {
+            violated.push((&PANICS, format!("a next step panics: {message}")));
+        }
+        let is_stuck = quietly(|| is_stuck(&model, last)).unwrap_or(false);
+        Ok(Walk { first: status(&states[0]), steps: steps.collect(), violated, is_stuck, lanes })
     }
 }
 

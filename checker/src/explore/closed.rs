@@ -33,4 +33,8 @@ impl<A: Area> Packed for Closed<A> {
     fn unpack(&self, from: &mut Reader) -> A::State {
         Closed::unpack(self, from)
     }
+
+    fn may_end(&self, state: &A::State) -> bool {
+        A::may_end(self.context(), state)
+    }
 }

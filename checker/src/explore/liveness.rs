@@ -11,11 +11,17 @@
 //! taken nothing is fair; where a strongly fair set is possible and never taken, the states in which it is possible
 //! are taken out, and what is left falls into components again (Emerson and Lei 1987).
 //!
-//! Symmetry must not be reduced: fairness to one of two interchangeable processes says nothing about a representative.
+//! With [`Stops::Anywhere`] a run may also stop where something is possible, if nothing is that it is fair to: so a fault is
+//! possible and never due, as in TLA.
+//!
+//! Where symmetry is reduced, fairness must be to sets of actions that no renaming changes: fairness to one of two
+//! interchangeable processes says nothing about a representative. A step between states that differ only in names is taken for
+//! none ([`Graph::loops`]), so where there is one, symmetry must not be reduced.
 
 use std::collections::{HashMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+pub use sextant_model::area::Strength;
 use stateright::Model;
 
 use super::packed::{Failure, Packed, Reader, Trace, Writer, panic_message};
@@ -28,15 +34,6 @@ pub struct LeadsTo<M: Model> {
     pub name: &'static str,
     pub from: Condition<M>,
     pub to: Condition<M>,
-}
-
-/// How fair a run is to a set of actions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Strength {
-    /// What stays possible is taken.
-    Weak,
-    /// What is possible again and again is taken.
-    Strong,
 }
 
 /// Fairness to the actions that `of` names.
@@ -74,6 +71,16 @@ pub struct Judged<S, A> {
     pub vacuous: bool,
 }
 
+/// Where a run may end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Stops {
+    /// Where no step is possible.
+    #[default]
+    AtTheEnd,
+    /// Where no step is possible that the run is fair to.
+    Anywhere,
+}
+
 /// A space as a graph.
 pub struct Graph<'a, M: Packed> {
     model: &'a M,
@@ -85,6 +92,8 @@ pub struct Graph<'a, M: Packed> {
     begins: Vec<usize>,
     steps: Vec<Step>,
     fairness: Vec<Strength>,
+    stops: Stops,
+    loops: usize,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -105,19 +114,42 @@ impl<'a, M: Packed> Graph<'a, M> {
     /// # Errors
     /// If there are more, or if the model panics.
     pub fn of(model: &'a M, fairness: &[Fairness<M::Action>], states_max: u32) -> Result<Self, Failure> {
+        let strengths = fairness.iter().map(|f| f.strength).collect();
+        let fair = |_: &M::State, action: &M::Action| {
+            fairness.iter().enumerate().fold(0, |bits, (i, f)| bits | u64::from((f.of)(action)) << i)
+        };
+        match Graph::within(model, strengths, &fair, states_max, Stops::AtTheEnd)? {
+            Some(graph) => Ok(graph),
+            None => Err(Failure(format!("more than {states_max} states: too many for a graph in memory"))),
+        }
+    }
+
+    /// The same, and none if there are more states; with a choice of where a run may end. `fair` tells, by bits, which of the
+    /// fairnesses speak of an action in a state.
+    ///
+    /// # Errors
+    /// If there are more than 64 fairnesses, or if the model panics.
+    pub fn within(
+        model: &'a M,
+        fairness: Vec<Strength>,
+        fair: &dyn Fn(&M::State, &M::Action) -> u64,
+        states_max: u32,
+        stops: Stops,
+    ) -> Result<Option<Self>, Failure> {
         if fairness.len() > 64 {
             return Err(Failure(format!("liveness knows at most 64 fairnesses, not {}", fairness.len())));
         }
-        let strengths = fairness.iter().map(|f| f.strength).collect();
         let words = (model.bits().div_ceil(64) as usize).max(1);
         let (states, firsts, begins, steps) = (Vec::new(), Vec::new(), vec![0], Vec::new());
-        let mut graph = Graph { model, words, states, firsts, begins, steps, fairness: strengths };
-        let built = catch_unwind(AssertUnwindSafe(|| graph.build(fairness, states_max)));
-        built.map_err(|panic| Failure(format!("the model panicked: {}", panic_message(panic.as_ref()))))??;
-        Ok(graph)
+        let mut graph = Graph { model, words, states, firsts, begins, steps, fairness, stops, loops: 0 };
+        let built = catch_unwind(AssertUnwindSafe(|| graph.build(fair, states_max)));
+        let fits =
+            built.map_err(|panic| Failure(format!("the model panicked: {}", panic_message(panic.as_ref()))))??;
+        Ok(fits.then_some(graph))
     }
 
-    fn build(&mut self, fairness: &[Fairness<M::Action>], states_max: u32) -> Result<(), Failure> {
+    /// Whether it fits.
+    fn build(&mut self, fair: &dyn Fn(&M::State, &M::Action) -> u64, states_max: u32) -> Result<bool, Failure> {
         let mut known: HashMap<Box<[u64]>, u32> = HashMap::new();
         for state in self.model.init_states().into_iter().filter(|state| self.model.within_boundary(state)) {
             let first = self.number(&mut known, &state);
@@ -129,24 +161,26 @@ impl<'a, M: Packed> Graph<'a, M> {
         let mut at = 0;
         while at < self.len() {
             if self.len() > states_max as usize {
-                return Err(Failure(format!("more than {states_max} states: too many for a graph in memory")));
+                return Ok(false);
             }
             let state = self.state(at as u32);
             self.model.actions(&state, &mut actions);
             for (place, action) in actions.drain(..).enumerate() {
-                let fair = fairness.iter().enumerate().fold(0, |bits, (i, f)| bits | u64::from((f.of)(&action)) << i);
+                let fair = fair(&state, &action);
                 let next = self.model.next_state(&state, action).filter(|next| self.model.within_boundary(next));
                 if let Some(next) = next {
                     let to = self.number(&mut known, &next);
                     if to as usize != at {
                         self.steps.push(Step { to, place: place as u32, fair });
+                    } else {
+                        self.loops += 1;
                     }
                 }
             }
             self.begins.push(self.steps.len());
             at += 1;
         }
-        Ok(())
+        Ok(true)
     }
 
     fn number(&mut self, known: &mut HashMap<Box<[u64]>, u32>, state: &M::State) -> u32 {
@@ -181,6 +215,12 @@ impl<'a, M: Packed> Graph<'a, M> {
         self.steps.len()
     }
 
+    /// Actions that lead back to the state in which they are taken.
+    #[must_use]
+    pub fn loops(&self) -> usize {
+        self.loops
+    }
+
     /// A shortest way to a state without a step; none if there is no such state.
     #[must_use]
     pub fn deadlock(&self) -> Option<Trace<M::State, M::Action>> {
@@ -192,10 +232,22 @@ impl<'a, M: Packed> Graph<'a, M> {
     /// Whether `property` holds of every fair run.
     #[must_use]
     pub fn judge(&self, property: &LeadsTo<M>) -> Judged<M::State, M::Action> {
+        let (from, to) = (property.from, property.to);
+        self.leads(property.name, &|state| from(self.model, state), &|state| to(self.model, state))
+    }
+
+    /// Whether `to` holds behind every state in which `from` does, on every fair run.
+    #[must_use]
+    pub fn leads(
+        &self,
+        name: &'static str,
+        from: &dyn Fn(&M::State) -> bool,
+        to: &dyn Fn(&M::State) -> bool,
+    ) -> Judged<M::State, M::Action> {
         let conditions: Vec<(bool, bool)> = (0..self.len() as u32)
             .map(|at| {
                 let state = self.state(at);
-                ((property.from)(self.model, &state), (property.to)(self.model, &state))
+                (from(&state), to(&state))
             })
             .collect();
         let reached = self.search(|at| conditions[at as usize]);
@@ -209,7 +261,7 @@ impl<'a, M: Packed> Graph<'a, M> {
             let cycle = self.around(&component, entry.0);
             Some(Lasso { stem: self.trace(&reached, *entry), cycle })
         });
-        Judged { name: property.name, lasso, vacuous }
+        Judged { name, lasso, vacuous }
     }
 
     fn state(&self, at: u32) -> M::State {
@@ -268,9 +320,13 @@ impl<'a, M: Packed> Graph<'a, M> {
 
     // --- components -------------------------------------------------------------------------------------------------
 
-    /// A sorted set of states within `allowed` that a fair run can stay in: one without a step, or a fair component.
+    /// A sorted set of states within `allowed` that a fair run can stay in: one in which it may stop, or a fair component.
     fn fair(&self, mut allowed: Vec<bool>) -> Option<Vec<u32>> {
-        let stuck = |at: &u32| allowed[*at as usize] && self.out(*at).is_empty();
+        let stops = |at: u32| match self.stops {
+            Stops::AtTheEnd => self.out(at).is_empty(),
+            Stops::Anywhere => self.enabled(at) == 0,
+        };
+        let stuck = |at: &u32| allowed[*at as usize] && stops(*at);
         if let Some(at) = (0..self.len() as u32).find(stuck) {
             return Some(vec![at]);
         }

@@ -1,4 +1,4 @@
-//! Exhaustive exploration of a closed world, with the `packed` engine or with stateright's.
+//! Exploration of a closed world: exhaustive, with the `packed` engine or with stateright's, or by random [`walks`].
 //!
 //! Stateright 0.31 returns a shortest counterexample only with one thread and one property, and does not stop at the
 //! first violation unless told to. So a violation found by one of its full runs is looked for again by the packed engine,
@@ -8,22 +8,28 @@ pub mod case;
 pub mod catalogue;
 mod closed;
 pub mod diagram;
+mod goals;
 pub mod liveness;
 mod mutants;
 pub mod packed;
+pub mod walks;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
-use sextant_model::area::Area;
-use sextant_model::closed::{Closed, NotReplayable};
+use sextant_model::area::{Area, Mark};
+use sextant_model::closed::Closed;
 use stateright::{Checker, HasDiscoveries, Model};
 
-use packed::{Begin, Broken, Checkpoint, End, Options, Stop, Store};
+use packed::{Begin, Broken, Checkpoint, Deadlock, End, Options, Stop, Store};
+use walks::Choice;
 
 use case::Case;
 
+pub use goals::{Liveness, live};
 pub use mutants::{Death, Fate, judge as judge_mutant};
 pub use packed::Failure;
 
@@ -36,6 +42,10 @@ pub enum Engine {
     Bfs,
     /// Stateright's depth-first search.
     Dfs,
+    /// Random walks, each possible action as likely as any other: see [`walks`].
+    Walk,
+    /// Random walks by priorities.
+    Pct,
 }
 
 impl Engine {
@@ -45,11 +55,19 @@ impl Engine {
             Engine::Packed => "packed",
             Engine::Bfs => "bfs",
             Engine::Dfs => "dfs",
+            Engine::Walk => "walk",
+            Engine::Pct => "pct",
         }
+    }
+
+    /// Whether it finds violations and proves nothing.
+    #[must_use]
+    pub fn walks(self) -> bool {
+        matches!(self, Engine::Walk | Engine::Pct)
     }
 }
 
-/// How to search. All but the first two are for the packed engine alone.
+/// How to search. From `store` to `checkpoint` for the packed engine alone, what comes behind them for walks alone.
 #[derive(Clone, Debug)]
 pub struct Plan {
     pub engine: Engine,
@@ -60,13 +78,46 @@ pub struct Plan {
     pub memory: Option<u64>,
     /// A folder for the checkpoint, and whether to go on from the one that is there.
     pub checkpoint: Option<(PathBuf, Begin)>,
+    /// Whether a state without a successor that the area does not declare as an end is a violation: for the packed engine and
+    /// for walks.
+    pub deadlock: Deadlock,
+    pub walks: Walks,
+    /// Ends walks when it is set.
+    pub interrupt: Option<Arc<AtomicBool>>,
+}
+
+/// Which walks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Walks {
+    pub seed: u64,
+    pub count: u64,
+    /// The most actions of a walk.
+    pub depth: usize,
+    /// How often the priorities change on a walk of [`Engine::Pct`].
+    pub changes: usize,
+}
+
+impl Default for Walks {
+    fn default() -> Self {
+        Walks { seed: 1, count: 10_000, depth: 200, changes: 3 }
+    }
 }
 
 impl Plan {
     /// Fingerprints; ends at the first violation.
     #[must_use]
     pub fn new(engine: Engine, threads: usize) -> Self {
-        Plan { engine, threads, store: Store::Fingerprints, stop: Stop::AtFirst, memory: None, checkpoint: None }
+        Plan {
+            engine,
+            threads,
+            store: Store::Fingerprints,
+            stop: Stop::AtFirst,
+            memory: None,
+            checkpoint: None,
+            deadlock: Deadlock::Allowed,
+            walks: Walks::default(),
+            interrupt: None,
+        }
     }
 }
 
@@ -79,6 +130,8 @@ pub struct Progress {
     pub elapsed: Duration,
     /// What only the packed engine knows.
     pub packed: Option<packed::Progress>,
+    /// What only walks know.
+    pub walks: Option<walks::Progress>,
 }
 
 /// What a search found.
@@ -86,9 +139,9 @@ pub struct Progress {
 pub struct Explored {
     /// How much was explored, in words.
     pub bounds: String,
-    /// States that are not the same.
+    /// States that are not the same; with walks an estimate, in which states that differ only in names are not the same.
     pub unique_states: usize,
-    /// Transitions taken, the first state included.
+    /// Transitions taken, the first state included; with walks the actions taken.
     pub generated_states: usize,
     /// Actions on the longest shortest path to a state; with stateright's engines on the longest path that the search took,
     /// which is the same with one thread of breadth-first search.
@@ -105,9 +158,20 @@ pub struct Explored {
     pub actions: Vec<(&'static str, u64)>,
     /// Pairs of states expected to share a fingerprint, one of which was not explored; none where that cannot be said.
     pub expected_collisions: Option<f64>,
+    /// What was walked, by an engine that walks.
+    pub walked: Option<Walked>,
 }
 
-/// A shortest way to a violation.
+/// What was walked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Walked {
+    pub seed: u64,
+    pub walks: u64,
+    /// The walk, from 0, that came to the violation, and the actions that it took.
+    pub found: Option<(u64, usize)>,
+}
+
+/// A way to a violation: a shortest one, unless it comes from a walk.
 #[derive(Clone, Debug)]
 pub struct Counterexample {
     /// `S1`
@@ -144,6 +208,7 @@ pub fn explore<A: Area>(
     match plan.engine {
         Engine::Packed => explore_packed(model, plan, progress),
         Engine::Bfs | Engine::Dfs => explore_stateright(model, plan, progress),
+        Engine::Walk | Engine::Pct => explore_walks(model, plan, progress),
     }
 }
 
@@ -165,6 +230,7 @@ fn explore_packed<A: Area>(
         threads: plan.threads,
         store: plan.store,
         stop: plan.stop,
+        deadlock: plan.deadlock,
         labels: Some(packed::Labels { names: A::KINDS, of: A::kind }),
         // A search for one property looks for its counterexample: that need not be searched twice.
         kept_bytes: if model.asks_for_witnesses() { 32 << 20 } else { 512 << 20 },
@@ -174,7 +240,6 @@ fn explore_packed<A: Area>(
             identity: identity(model),
             begin,
         }),
-        ..Options::default()
     };
     let outcome = packed::explore(model, &options, &mut |at| {
         progress(Progress {
@@ -183,16 +248,14 @@ fn explore_packed<A: Area>(
             depth: at.depth,
             elapsed: at.elapsed,
             packed: Some(at),
+            walks: None,
         });
     })?;
     let mut counterexamples = Vec::new();
     for violation in outcome.violations {
         let reduced: Vec<A::Action> = violation.trace.steps.iter().map(|(action, _)| *action).collect();
-        counterexamples.push(match violation.broken {
-            Broken::Always(property) => explain(&model.clone().only(property), &reduced)?,
-            Broken::Panic(message) => explain_panic(model, &reduced, message)?,
-            Broken::Deadlock => return Err(Failure("a state without successor was reported, unasked".into())),
-        });
+        let trace = model.concrete(&reduced).map_err(|e| unreplayable(&e.to_string()))?;
+        counterexamples.push(told(model, &trace, violation.broken)?);
     }
     counterexamples.sort_by_key(Counterexample::length);
     let mut counterexamples = counterexamples.into_iter();
@@ -211,7 +274,76 @@ fn explore_packed<A: Area>(
         },
         actions: outcome.actions,
         expected_collisions: Some(outcome.expected_collisions),
+        walked: None,
     })
+}
+
+/// Walks on the world without symmetry, where a trace needs no names of its own to be shortened.
+fn explore_walks<A: Area>(
+    model: &Closed<A>,
+    plan: &Plan,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Explored, Failure> {
+    let Walks { seed, count, depth, changes } = plan.walks;
+    let choice = match plan.engine {
+        Engine::Pct => Choice::Pct { changes, class: class::<A> },
+        _ => Choice::Uniform,
+    };
+    let options = walks::Options {
+        seed,
+        walks: count,
+        depth,
+        choice,
+        threads: plan.threads,
+        deadlock: plan.deadlock,
+        labels: Some(packed::Labels { names: A::KINDS, of: A::kind }),
+        interrupt: plan.interrupt.clone(),
+    };
+    let outcome = walks::walk(&model.unreduced(), &options, &mut |at| {
+        progress(Progress {
+            unique_states: at.distinct_states as usize,
+            generated_states: at.steps as usize,
+            depth: at.longest,
+            elapsed: at.elapsed,
+            packed: None,
+            walks: Some(at),
+        });
+    })?;
+    let walked =
+        Walked { seed, walks: outcome.walks, found: outcome.found.as_ref().map(|found| (found.walk, found.steps)) };
+    let ended = if outcome.interrupted { "interrupted, " } else { "" };
+    let stopped = format!("{ended}walks prove nothing: {} of {count} walked, seed {seed}", outcome.walks);
+    let counterexample = match outcome.found {
+        None => None,
+        Some(found) => {
+            let trace: Vec<A::Action> = found.violation.trace.steps.iter().map(|(action, _)| *action).collect();
+            Some(told(model, &trace, found.violation.broken)?)
+        }
+    };
+    Ok(Explored {
+        bounds: model.bounds().to_string(),
+        unique_states: outcome.distinct_states as usize,
+        generated_states: outcome.steps as usize,
+        depth: outcome.longest,
+        elapsed: outcome.elapsed,
+        stopped: counterexample.is_none().then_some(stopped),
+        counterexample,
+        others: Vec::new(),
+        vacuous: Vec::new(),
+        actions: outcome.actions,
+        expected_collisions: None,
+        walked: Some(walked),
+    })
+}
+
+/// What PCT gives a priority: a kind of action between two actors.
+fn class<A: Area>(model: &Closed<A>, state: &A::State, action: &A::Action) -> u64 {
+    // Where an action is drawn does not depend on what it leads to.
+    let actors = match A::mark(model.context(), *action, state, state) {
+        Mark::Message { from, to } => (from.map_or(0, |from| from as u64 + 1) << 16) | to as u64,
+        Mark::Local { at } | Mark::Fault { at } => at as u64,
+    };
+    ((A::kind(action) as u64) << 32) | actors
 }
 
 /// What is explored, for a checkpoint: another rule book, other bounds or another version make other states.
@@ -241,6 +373,7 @@ fn explore_stateright<A: Area>(
         stopped: None,
         actions: Vec::new(),
         expected_collisions: None,
+        walked: None,
     })
 }
 
@@ -263,7 +396,7 @@ fn search<A: Area>(
     let searched = catch_unwind(AssertUnwindSafe(|| match engine {
         Engine::Bfs => finish(builder.spawn_bfs(), began, progress),
         Engine::Dfs => finish(builder.spawn_dfs(), began, progress),
-        Engine::Packed => panic!("stateright has no packed engine"),
+        Engine::Packed | Engine::Walk | Engine::Pct => panic!("stateright has no such engine"),
     }));
     searched.map_err(|_| Failure("the model panicked while it was explored; its message is above".into()))
 }
@@ -277,6 +410,7 @@ fn finish<A: Area>(mut checker: impl Checker<Closed<A>>, began: Instant, progres
             depth: checker.max_depth(),
             elapsed: began.elapsed(),
             packed: None,
+            walks: None,
         });
         std::thread::sleep(Duration::from_millis(if began.elapsed().as_millis() < 200 { 2 } else { 50 }));
     }
@@ -299,33 +433,41 @@ fn finish<A: Area>(mut checker: impl Checker<Closed<A>>, began: Instant, progres
     }
 }
 
-/// The way to a state in which the model panics, which no property describes.
-fn explain_panic<A: Area>(
-    model: &Closed<A>,
-    reduced: &[A::Action],
-    message: String,
-) -> Result<Counterexample, Failure> {
-    let failed = |e: NotReplayable| Failure(format!("the way to a panic does not replay: {e}"));
-    let trace = model.concrete(reduced).map_err(failed)?;
-    let lines = model.tell(&trace).map_err(failed)?;
-    let (name, formula) = ("Panic", "no step panics");
-    // What panics is what could come next.
-    let case = Case { about: vec![format!("a next step panics: {message}")], ..Case::of(model, None, &trace) };
-    Ok(Counterexample { property: "panic", name, formula, section: "model", fact: message, case, lines })
+/// The id of a violation that no property describes: a next step panics.
+pub const PANIC: &str = "panic";
+/// The same: nothing follows, and the area does not declare that a run may end there.
+pub const DEADLOCK: &str = "deadlock";
+
+fn unreplayable(reason: &str) -> Failure {
+    Failure(format!("a counterexample does not replay on the unreduced world: {reason}"))
 }
 
-/// Tells a trace of the reduced model in real names and checks that it ends where it should.
-fn explain<A: Area>(model: &Closed<A>, reduced: &[A::Action]) -> Result<Counterexample, Failure> {
-    let failed = |reason: String| Failure(format!("a counterexample does not replay on the unreduced world: {reason}"));
-    let trace = model.concrete(reduced).map_err(|e| failed(e.to_string()))?;
-    let states = model.walk(&trace).map_err(|e| failed(e.to_string()))?;
-    let last = states.last().ok_or_else(|| failed("it is empty".into()))?;
-    let (property, fact) =
-        model.unreduced().violation(last).ok_or_else(|| failed("its last state violates nothing there".into()))?;
-    let lines = model.tell(&trace).map_err(|e| failed(e.to_string()))?;
-    let (id, name, formula, section) = (property.id, property.name, property.formula, property.section);
-    let case = Case::of(model, Some(id), &trace);
-    Ok(Counterexample { property: id, name, formula, section, fact, case, lines })
+/// Tells a trace in the names of the first state, and checks on the unreduced world that it ends where it should.
+fn told<A: Area>(model: &Closed<A>, trace: &[A::Action], broken: Broken) -> Result<Counterexample, Failure> {
+    let states = model.walk(trace).map_err(|e| unreplayable(&e.to_string()))?;
+    let last = states.last().ok_or_else(|| unreplayable("it is empty"))?;
+    let (property, name, formula, section, fact) = match broken {
+        Broken::Always(property) => {
+            let judge = model.clone().only(property).unreduced();
+            let (p, fact) =
+                judge.violation(last).ok_or_else(|| unreplayable("its last state violates nothing there"))?;
+            (p.id, p.name, p.formula, p.section, fact)
+        }
+        Broken::Panic(message) => {
+            // What panics is what could come next.
+            (PANIC, "Panic", "no step panics", "model", format!("a next step panics: {message}"))
+        }
+        Broken::Deadlock => {
+            if !walks::is_stuck(&model.unreduced(), last) {
+                return Err(unreplayable("something follows its last state there"));
+            }
+            let fact = "nothing can happen any more".to_owned();
+            (DEADLOCK, "Deadlock", "what has no next step is an end that the area declares", "model", fact)
+        }
+    };
+    let lines = model.tell(trace).map_err(|e| unreplayable(&e.to_string()))?;
+    let case = Case::of(model, Some(property), trace);
+    Ok(Counterexample { property, name, formula, section, fact, case, lines })
 }
 
 /// The most memory that this process has had in use, in bytes; 0 where the system does not tell.

@@ -3,6 +3,7 @@
 //!
 //! Read [`rules`], then [`world`], then the table that heads [`properties`]. Unsynced prefixes that are lost are in the core.
 
+mod goals;
 mod mutants;
 pub mod properties;
 pub mod rules;
@@ -36,6 +37,10 @@ impl Area for Disks {
         Repair: "repair",
     });
     of_its_world!(World, Bounds, Action);
+
+    fn may_end(c: Context<Self>, state: &World) -> bool {
+        goals::may_end(c, state)
+    }
 
     fn describe(_: Context<Self>, action: Action) -> String {
         telling::describe(action)

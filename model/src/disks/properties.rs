@@ -14,7 +14,7 @@
 use crate::area::{self, Violation};
 
 use super::Disks;
-use super::world::{Action, Phase, RECORDS, Stored, World};
+use super::world::{Action, Node, Phase, RECORDS, Stored, World};
 
 pub type Property = area::Property<Disks>;
 
@@ -141,25 +141,35 @@ fn is_terminal(c: Context, world: &World) -> bool {
 }
 
 fn recovery_opens(c: Context, world: &World) -> Result<(), Violation> {
-    let newest = world.newest();
-    if newest > 1 && world.recovery(newest).phase != Phase::Open && is_terminal(c, world) {
-        return Err(format!("nothing can happen any more, and e{newest} has not opened"));
+    if waits_for_recovery(world) && is_terminal(c, world) {
+        return Err(format!("nothing can happen any more, and e{} has not opened", world.newest()));
     }
     Ok(())
 }
 
+pub(super) fn waits_for_recovery(world: &World) -> bool {
+    let newest = world.newest();
+    newest > 1 && world.recovery(newest).phase != Phase::Open
+}
+
 fn repair_complete(c: Context, world: &World) -> Result<(), Violation> {
-    let nodes = world.copies(c.bounds);
-    for (copy, node) in nodes.iter().enumerate() {
-        for record in (0..RECORDS).filter(|&record| node.stored[record] == Stored::Corrupt) {
-            let has = |peer: &&crate::disks::world::Node| {
-                peer.truncated == node.truncated && peer.stored[record] == Stored::Good
-            };
-            if nodes.iter().any(|peer| has(&peer)) && is_terminal(c, world) {
-                let name = char::from(b'A' + copy as u8);
-                return Err(format!("nothing can happen any more, and {name} cannot read record {}", record + 1));
-            }
+    match repairable(c, world) {
+        Some((copy, record)) if is_terminal(c, world) => {
+            let name = char::from(b'A' + copy as u8);
+            Err(format!("nothing can happen any more, and {name} cannot read record {}", record + 1))
         }
+        _ => Ok(()),
     }
-    Ok(())
+}
+
+/// A copy and a record that it cannot read, and that a peer at the same truncation has.
+pub(super) fn repairable(c: Context, world: &World) -> Option<(usize, usize)> {
+    let nodes = world.copies(c.bounds);
+    let has = |node: &Node, record: usize| {
+        nodes.iter().any(|peer| peer.truncated == node.truncated && peer.stored[record] == Stored::Good)
+    };
+    nodes.iter().enumerate().find_map(|(copy, node)| {
+        let lost = |&record: &usize| node.stored[record] == Stored::Corrupt && has(node, record);
+        Some((copy, (0..RECORDS).find(lost)?))
+    })
 }

@@ -13,6 +13,7 @@
 //! | who is in no set any more may discard | segment | [`rules::MembershipRules::may_discard`] |
 
 pub mod configuration;
+mod goals;
 mod mutants;
 pub mod properties;
 pub mod rules;
@@ -53,6 +54,10 @@ impl Area for Membership {
         Lose: "lose",
     });
     of_its_world!(World, Bounds, Action);
+
+    fn may_end(c: Context<Self>, state: &World) -> bool {
+        goals::may_end(c, state)
+    }
 
     fn describe(c: Context<Self>, action: Action) -> String {
         telling::describe(c.bounds, action)

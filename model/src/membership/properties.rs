@@ -111,7 +111,7 @@ pub const ALL: [Property; 10] = [
     },
 ];
 
-fn committed(world: &World, epoch: Epoch) -> bool {
+pub(super) fn committed(world: &World, epoch: Epoch) -> bool {
     world.commits[epoch.0 as usize - 1] != Commit::None
 }
 
@@ -297,28 +297,50 @@ fn is_terminal(group: Group, world: &World) -> bool {
 }
 
 fn change_settles(group: Group, world: &World) -> Result<(), Violation> {
+    match unsettled(group, world) {
+        Some(wrong) if is_terminal(group, world) => {
+            let answered = world.which(|node| node.answered == Answered::Yes);
+            Err(format!("nothing can happen any more, and {wrong} (answered: {})", letters(answered)))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What is still to be done.
+pub(super) fn unsettled(group: Group, world: &World) -> Option<String> {
     if !group.bounds.hydrating.is_on() {
-        return Ok(());
+        return None;
     }
     let newest = world.newest();
-    let writer = if world.recovery == Recovery::None { FIRST } else { SECOND };
-    let wrong = if newest.is_joint() {
-        format!("{newest} is not settled")
+    let writer = current_writer(world);
+    if newest.is_joint() {
+        Some(format!("{newest} is not settled"))
     } else if !newest.installed {
-        format!("{newest} is not installed")
+        Some(format!("{newest} is not installed"))
     } else if world.known_to(writer).number != newest.number {
-        format!("the writer goes by {}, and {newest} is newer", world.known_to(writer))
-    } else if matches!(world.recovery, Recovery::Reading | Recovery::Installing(_)) {
-        "the recovery has not opened".to_owned()
-    } else if !committed(world, writer) && (writer == FIRST || group.bounds.second_record.is_on()) {
-        format!("the record of {writer} is not committed")
+        Some(format!("the writer goes by {}, and {newest} is newer", world.known_to(writer)))
+    } else if !is_open(world) {
+        Some("the recovery has not opened".to_owned())
+    } else if !committed(world, writer) && wants_commit(group, writer) {
+        Some(format!("the record of {writer} is not committed"))
     } else {
-        return Ok(());
-    };
-    if is_terminal(group, world) {
-        let answered = world.which(|node| node.answered == Answered::Yes);
-        Err(format!("nothing can happen any more, and {wrong} (answered: {})", letters(answered)))
-    } else {
-        Ok(())
+        None
     }
+}
+
+pub(super) fn current_writer(world: &World) -> Epoch {
+    if world.recovery == Recovery::None { FIRST } else { SECOND }
+}
+
+pub(super) fn wants_commit(group: Group, writer: Epoch) -> bool {
+    writer == FIRST || group.bounds.second_record.is_on()
+}
+
+pub(super) fn is_open(world: &World) -> bool {
+    !matches!(world.recovery, Recovery::Reading | Recovery::Installing(_))
+}
+
+pub(super) fn is_settled(world: &World) -> bool {
+    let newest = world.newest();
+    !newest.is_joint() && newest.installed
 }

@@ -10,6 +10,7 @@
 //! | gcp: up to where a segment has collected | [`world::Node::collected`] |
 //! | coalescing, destructive: records folded into a page for good | [`world::Node::folded`] |
 
+mod goals;
 mod mutants;
 pub mod properties;
 pub mod rules;
@@ -49,6 +50,10 @@ impl Area for Pages {
         Failover: "failover",
     });
     of_its_world!(World, Bounds, Action);
+
+    fn may_end(c: Context<Self>, state: &World) -> bool {
+        goals::may_end(c, state)
+    }
 
     fn describe(_: Context<Self>, action: Action) -> String {
         telling::describe(action)

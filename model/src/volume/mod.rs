@@ -11,6 +11,7 @@
 //! | LAL: no LSN is allocated further above the VDL, or the last range | [`rules::VolumeRules`], [`world::Bounds::lal`] |
 //! | geometry: the groups that the metadata service knows | [`world::World::geometry`] |
 
+mod goals;
 mod mutants;
 pub mod properties;
 pub mod rules;
@@ -44,6 +45,10 @@ impl Area for Volume {
         Grow: "grow",
     });
     of_its_world!(World, Bounds, Action);
+
+    fn may_end(c: Context<Self>, state: &World) -> bool {
+        goals::may_end(c, state)
+    }
 
     fn describe(_: Context<Self>, action: Action) -> String {
         telling::describe(action)

@@ -346,12 +346,12 @@ fn ends_well(c: Context, world: &World) -> bool {
     wrong.iter().all(|wrong| wrong(c, world).is_none()) && is_terminal(c, world)
 }
 
-fn recovery_opens(_: Context, world: &World) -> Option<String> {
+pub(super) fn recovery_opens(_: Context, world: &World) -> Option<String> {
     let newest = world.newest();
     (world.instance(newest).phase != Phase::Open).then(|| format!("e{newest} has not opened"))
 }
 
-fn everything_allocated(c: Context, world: &World) -> Option<String> {
+pub(super) fn everything_allocated(c: Context, world: &World) -> Option<String> {
     let newest = world.newest();
     let allocated = world.own(c.bounds, newest).len();
     let open = world.instance(newest).phase == Phase::Open;
@@ -359,7 +359,7 @@ fn everything_allocated(c: Context, world: &World) -> Option<String> {
     (open && allocated < planned).then(|| format!("e{newest} has allocated {allocated} of {planned} records"))
 }
 
-fn commits_complete(c: Context, world: &World) -> Option<String> {
+pub(super) fn commits_complete(c: Context, world: &World) -> Option<String> {
     let newest = world.newest();
     let acked = c.acknowledged(world, newest);
     let mut commits = world.own(c.bounds, newest).filter(|&record| c.bounds.planned(record).commits.is_on());
@@ -368,7 +368,7 @@ fn commits_complete(c: Context, world: &World) -> Option<String> {
     open.then(|| format!("the commit {} of e{newest} is not acknowledged", name(world, pending)))
 }
 
-fn readable(c: Context, world: &World) -> Option<String> {
+pub(super) fn readable(c: Context, world: &World) -> Option<String> {
     let newest = world.newest();
     if world.instance(newest).phase != Phase::Open {
         return None;
@@ -381,7 +381,7 @@ fn readable(c: Context, world: &World) -> Option<String> {
 }
 
 /// A group that exists and that no record was allocated for.
-fn has_idle_group(c: Context, world: &World) -> bool {
+pub(super) fn has_idle_group(c: Context, world: &World) -> bool {
     let used =
         |group: u8| (0..world.records.len()).any(|r| world.records[r].lsn != 0 && c.bounds.planned(r).group == group);
     (0..world.instance(world.newest()).groups).any(|group| !used(group))

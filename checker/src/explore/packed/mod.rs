@@ -51,6 +51,11 @@ pub trait Packed: Model {
     fn canonical(&self, state: Self::State) -> Self::State {
         state
     }
+
+    /// Whether a run may end in `state`: [`Deadlock::Violation`] does not count such a state without a successor.
+    fn may_end(&self, _: &Self::State) -> bool {
+        false
+    }
 }
 
 /// How the visited set remembers a state.
@@ -74,7 +79,7 @@ pub enum Stop {
     AtEnd,
 }
 
-/// What a state without a successor is.
+/// What a state without a successor is, unless the model says that a run [`Packed::may_end`] there.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Deadlock {
     #[default]

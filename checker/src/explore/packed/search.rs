@@ -366,7 +366,7 @@ impl<'a, M: Packed + Sync, V: Visited> Search<'a, M, V> {
         match visited {
             Ok(any) => {
                 if !any? && self.judges && self.options.deadlock == Deadlock::Violation {
-                    self.report(self.properties.len(), depth, packed, Broken::Deadlock);
+                    self.judge_end(worker, packed, depth);
                 }
             }
             Err(panic) => {
@@ -399,6 +399,18 @@ impl<'a, M: Packed + Sync, V: Visited> Search<'a, M, V> {
                 // `new` has refused them.
                 Expectation::Eventually => {}
             }
+        }
+    }
+
+    /// Judges a state without a successor.
+    fn judge_end(&self, worker: &Worker, packed: &[u8], depth: usize) {
+        let asked = catch_unwind(AssertUnwindSafe(|| {
+            self.model.may_end(&self.model.unpack(&mut Reader::new(&worker.unpacked)))
+        }));
+        match asked {
+            Ok(true) => {}
+            Ok(false) => self.report(self.properties.len(), depth, packed, Broken::Deadlock),
+            Err(panic) => self.report(self.properties.len() + 1, depth, packed, Broken::Panic(message(&*panic))),
         }
     }
 

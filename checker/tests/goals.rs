@@ -1,0 +1,107 @@
+//! What must come to pass: it does under the adopted rules, and each goal can be broken, by a mutant or by less fairness.
+
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+fn sextant(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_sextant")).args(["model", "check"]).args(arguments).output().unwrap()
+}
+
+fn report(arguments: &[&str]) -> (i32, Value) {
+    let output = sextant(&[arguments, &["--liveness", "--json"]].concat());
+    let code = output.status.code().unwrap();
+    (code, serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("{arguments:?}: {e}, {output:?}")))
+}
+
+/// Profiles and legs whose goals all come to pass.
+const LIVE: [(&str, &str); 8] = [
+    ("core", "gossip"),
+    ("core", "faults"),
+    ("membership", "exchange"),
+    ("membership", "loss"),
+    ("groups", "idle"),
+    ("reads", "reads"),
+    ("replica", "across"),
+    ("disk", "twice"),
+];
+
+#[test]
+fn the_adopted_rules_come_to_their_goals() {
+    for (profile, leg) in LIVE {
+        let (code, report) = report(&[profile, "--leg", leg]);
+        assert!(code == 0 || code == 2, "{profile} {leg}: {report}");
+        assert!(report["property"].is_null() && report["stopped"].is_null(), "{profile} {leg}: {report}");
+    }
+}
+
+/// Profile, leg, goal, and the kind of action that must happen for it.
+const UNFAIR: [(&str, &str, &str, &str); 13] = [
+    ("core", "gossip", "L1", "write"),
+    ("core", "gossip", "L2", "fence"),
+    ("core", "gossip", "L3", "write"),
+    ("core", "gossip", "L4", "truncate"),
+    ("membership", "exchange", "L1", "write"),
+    ("membership", "exchange", "L5", "install"),
+    ("membership", "exchange", "L6", "refresh"),
+    ("groups", "idle", "L1", "write"),
+    ("groups", "idle", "L2", "truncate"),
+    ("groups", "idle", "L4", "allocate"),
+    ("groups", "idle", "L9", "write"),
+    ("groups", "idle", "L11", "truncate"),
+    ("reads", "reads", "L11", "answer"),
+];
+
+#[test]
+fn without_fairness_to_what_it_takes_no_goal_is_reached() {
+    for (profile, leg, goal, kind) in UNFAIR {
+        let (code, held) = report(&[profile, "--leg", leg, "--property", goal]);
+        assert_eq!(code, 0, "{profile} {goal}: {held}");
+        let (code, broken) = report(&[profile, "--leg", leg, "--property", goal, "--unfair", kind]);
+        assert_eq!((code, &broken["property"]), (1, &goal.into()), "{profile} {goal} without {kind}: {broken}");
+        let lines = broken["counterexample"].as_array().unwrap();
+        let told =
+            |line: &Value| line.as_str().unwrap().contains("for ever") || line.as_str().unwrap().contains("again");
+        assert!(lines.iter().any(told), "{lines:?}");
+    }
+}
+
+/// Mutants and the goals that they break.
+const BROKEN: [(&str, &str, &str); 8] = [
+    ("core", "M61", "L2"),
+    ("membership", "M68", "L5"),
+    ("membership", "M69", "L6"),
+    ("groups", "M24", "L1"),
+    ("groups", "M24", "L9"),
+    ("groups", "M26", "L11"),
+    ("gc", "M66", "L8"),
+    ("disk", "M71", "L3"),
+];
+
+#[test]
+fn mutants_break_goals_with_all_fairness() {
+    for (profile, mutant, goal) in BROKEN {
+        let (code, report) = report(&[profile, "--mutant", mutant, "--leg", mutant, "--property", goal]);
+        assert_eq!((code, &report["property"]), (1, &goal.into()), "{mutant} {goal}: {report}");
+    }
+}
+
+#[test]
+fn the_stem_of_a_lasso_is_saved_drawn_and_replayed() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let (case, svg) = (path("l2.case"), path("l2.svg"));
+    let arguments = ["core", "--leg", "faults", "--liveness", "--property", "L2", "--unfair", "fence"];
+    let output = sextant(&[&arguments[..], &["--save", &case, "--svg", &svg]].concat());
+    assert_eq!(output.status.code(), Some(1));
+    assert!(std::fs::read_to_string(svg).unwrap().contains("<svg"));
+    let replayed = Command::new(env!("CARGO_BIN_EXE_sextant")).args(["replay", &case]).output().unwrap();
+    assert_eq!(replayed.status.code(), Some(0), "{replayed:?}");
+}
+
+#[test]
+fn a_space_that_does_not_fit_is_unknown() {
+    let (code, report) = report(&["disk", "--limit", "1000"]);
+    assert_eq!((code, &report["verdict"]), (2, &"unknown".into()));
+    assert!(report["stopped"].as_str().unwrap().contains("more than 1000 states"));
+}
