@@ -10,7 +10,7 @@ use sextant::linearizability::{
     Set, Stack, check, weaken_others,
 };
 use sextant::verdict::Verdict;
-use sextant_histories::generate::{Config, Rng, Values, Violation, generate};
+use sextant_histories::generate::{Config, Model as Object, Recipe, Rng, Values, Violation, generate, make};
 use sextant_histories::{Call, Event, History, Kind, Reply};
 use small::Blunt;
 
@@ -119,6 +119,38 @@ fn cores_of_long_histories_are_small_and_quick() {
             println!("{} {values:?}: {:?} {:?}", violation.name(), start.elapsed(), evidence.core);
             assert!(evidence.core.smallest && evidence.core.operations.len() <= 6, "{:?}", evidence.core);
             assert!(start.elapsed() < Duration::from_secs(30), "{:?}", start.elapsed());
+        }
+    }
+}
+
+/// Every release of a mutex either is a member or lets another acquire be one, so a core is long, and only counting knows
+/// at once that it is smallest. Held against the algorithm that decides mutexes: all, and without each of some.
+#[test]
+fn a_long_core_of_a_mutex_is_known_to_be_smallest() {
+    let flaws = Object::Mutex.flaws().iter().copied().map(Some);
+    for (flaw, seed) in flaws.flat_map(|flaw| (0..4).map(move |seed| (flaw, seed))) {
+        let recipe = Recipe {
+            violation: flaw,
+            seed,
+            operations: 3_000,
+            indeterminate: 2 * (seed as usize % 2),
+            fail_percent: 5,
+            ..Recipe::of(Object::Mutex)
+        };
+        let history = History::from_events(make(&recipe).unwrap().events).unwrap();
+        let core = evidence(&history, &Mutex).expect("made invalid").core;
+        let flaw = flaw.map_or("", |flaw| flaw.name);
+        assert!(core.smallest, "{flaw}, seed {seed}");
+        println!("{flaw}, seed {seed}: {} members", core.operations.len());
+        let fails = |members: &[usize]| {
+            let limits = Limits { core: Duration::ZERO, ..Limits::default() };
+            check(&weaken_others(&history, members), &Mutex, &limits).verdict() == Verdict::Invalid
+        };
+        assert!(fails(&core.operations), "{flaw}, seed {seed}");
+        for left_out in (0..core.operations.len()).step_by(29) {
+            let mut others = core.operations.clone();
+            let member = others.remove(left_out);
+            assert!(!fails(&others), "{flaw}, seed {seed}: it fails without {member}");
         }
     }
 }

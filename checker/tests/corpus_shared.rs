@@ -10,8 +10,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use sextant::consistency::{self, Options, Promise};
+use sextant::linearizability::certificate::{Proof, fingerprint};
 use sextant::linearizability::{
-    CasRegister, Counter, Etcd, Finding, KeyValue, Limits, Model, Mutex, Set, Unknown, check, verify,
+    CasRegister, Certificate, Counter, Etcd, Finding, KeyValue, Limits, Linearization, Model, Mutex, Set, Unknown,
+    check, verify,
 };
 use sextant::verdict::Verdict;
 use sextant_histories::formats::{Format, Loaded, Order, ReadOptions, read};
@@ -58,7 +60,8 @@ const JUDGES: &[(&str, Format, Judge)] = &[
     ("elle-cli/jepsen/", Format::Json, Judge::ReadOnly),
 ];
 
-/// Nothing but failures: linearizable, says the manifest, because nothing is claimed; nothing was checked, say we.
+/// Nothing but failures: linearizable, says the manifest, because nothing is claimed; nothing was checked, says the command,
+/// which lets no such history pass. See `nothing_but_failures_is_linearizable`.
 const NO_CLAIM: &str = "knossos/cas-register/good/mongodb-v0-ack-rollback-11.edn";
 
 /// None where there is no corpus. `SEXTANT_CORPUS` names another place.
@@ -112,6 +115,32 @@ fn verdict<M: Model>(history: &History, model: &M, file: &str) -> Verdict {
         assert_eq!((file, unknown), (NO_CLAIM, &Unknown::NoClaim), "{unknown}");
     }
     report.verdict()
+}
+
+/// The doubtful verdict of the manifest, decided: by the definition, for which the empty order is a linearization where no
+/// operation took effect or made a claim; and by a certificate of that order, which the verifier accepts, and no other.
+#[test]
+fn nothing_but_failures_is_linearizable() {
+    let Some(corpus) = corpus() else { return };
+    let Loaded { history, .. } = load(&corpus.join(NO_CLAIM));
+    assert_eq!(history.operations().len(), 3);
+    assert!(history.operations().iter().all(|operation| operation.outcome == Outcome::Fail));
+    let model = CasRegister { initial: 0.into() };
+    let empty = Certificate {
+        history: fingerprint(&history),
+        events: history.len(),
+        operations: history.operations().len(),
+        model: model.name().to_owned(),
+        initial: model.show(&model.initial()),
+        proof: Proof::Valid(vec![Linearization { key: history.operations()[0].key.clone(), order: Vec::new() }]),
+    };
+    assert_eq!(empty.verify(&history, &model), Ok(()));
+    let key = history.operations()[0].key.clone();
+    for number in 0..3 {
+        let proof = Proof::Valid(vec![Linearization { key: key.clone(), order: vec![number] }]);
+        let wrong = Certificate { proof, ..empty.clone() };
+        assert!(wrong.verify(&history, &model).is_err(), "a failed operation has no place");
+    }
 }
 
 #[test]

@@ -17,16 +17,19 @@
 //! * *What is hard waits.* A check gets little effort at first; one that needs more is put off until others have made the
 //!   core smaller, and then gets more. With values that recur this makes seconds of minutes.
 //!
+//! Mutexes, whose cores are half of the history, are counted first ([`turns`]).
+//!
 //! When the time is up the core is what has been reached, and says that it may not be smallest.
 
 mod shade;
+mod turns;
 
 use std::time::Instant;
 
 use sextant_histories::{History, Moment, Operation, Outcome};
 
 use super::evidence::{Judged, judge};
-use super::model::Model;
+use super::model::{Family, Model};
 use super::search::Budget;
 use shade::Shade;
 
@@ -75,6 +78,12 @@ pub(super) fn shrink<M: Model>(
     if !model.judges_any_history() {
         let operations = operations.iter().map(|(number, _)| *number).collect();
         return Core { operations, smallest: false };
+    }
+    if model.family() == Family::Mutex
+        && let Some(members) = turns::core(operations)
+    {
+        let operations = members.iter().map(|position| operations[*position].0).collect();
+        return Core { operations, smallest: true };
     }
     let patience = Instant::now().checked_add(budget.core);
     let deadline = patience.map_or(budget.deadline, |patience| patience.min(budget.deadline));

@@ -2,7 +2,7 @@
 
 use sextant::linearizability::Model;
 use sextant_histories::generate::Rng;
-use sextant_histories::{Call, Event, History, Kind, Reply, Value};
+use sextant_histories::{Call, Event, History, Key, Kind, Micro, MicroKind, Reply, Value};
 
 /// A model that keeps to itself what it is, so that nothing is pruned and no special algorithm applies.
 pub struct Blunt<'a, M>(pub &'a M);
@@ -31,6 +31,7 @@ impl<M: Model> Model for Blunt<'_, M> {
 fn random(
     rng: &mut Rng,
     events: usize,
+    key: &Key,
     call: impl Fn(&mut Rng) -> Call,
     reply: impl Fn(&mut Rng, &Call) -> Reply,
 ) -> History {
@@ -59,17 +60,18 @@ fn random(
         if kind == Kind::Info {
             next_name[slot] += processes as u64;
         }
-        made.push(Event { process, kind, call, key: "x".into(), time: None });
+        made.push(Event { process, kind, call, key: key.clone(), time: None });
     }
     History::from_events(made).unwrap()
 }
 
 /// A random history of the object with this name. Values recur, replies are drawn.
 pub fn of(name: &str, rng: &mut Rng, events: usize) -> History {
-    random(rng, events, |rng| call(name, rng), |rng, call| reply(name, rng, call))
+    let key = if name == "multi-register" { Key::None } else { "x".into() };
+    random(rng, events, &key, |rng| call(name, rng), |rng, call| reply(name, rng, call))
 }
 
-fn call(name: &str, rng: &mut Rng) -> Call {
+pub fn call(name: &str, rng: &mut Rng) -> Call {
     let first = rng.below(2) == 0;
     match name {
         "register" if first => Call::Read,
@@ -97,11 +99,20 @@ fn call(name: &str, rng: &mut Rng) -> Call {
         "mutex" => Call::Release,
         "append-list" if first => Call::Read,
         "append-list" => Call::Append(small(rng)),
+        "key-value" => match rng.below(3) {
+            0 => Call::Write(letter(rng)),
+            1 => Call::Append(letter(rng)),
+            _ => Call::Read,
+        },
+        "multi-register" => {
+            let length = 1 + rng.below(2);
+            Call::Txn((0..length).map(|_| step(rng)).collect())
+        }
         other => panic!("{other}"),
     }
 }
 
-fn reply(name: &str, rng: &mut Rng, call: &Call) -> Reply {
+pub fn reply(name: &str, rng: &mut Rng, call: &Call) -> Reply {
     match call {
         Call::Read if name == "counter" => Reply::Read(Value::Int(rng.below(5) as i64)),
         Call::Read if name == "set" => Reply::Read((1..=3).filter(|_| rng.below(3) == 0).map(Value::Int).collect()),
@@ -109,6 +120,20 @@ fn reply(name: &str, rng: &mut Rng, call: &Call) -> Reply {
             let length = rng.below(3);
             Reply::Read((0..length).map(|_| small(rng)).collect())
         }
+        Call::Read if name == "key-value" => {
+            let length = rng.below(4);
+            let text: String = (0..length).map(|_| ["a", "b"][rng.below(2)]).collect();
+            Reply::Read(if text.is_empty() { Value::Null } else { text.as_str().into() })
+        }
+        Call::Txn(steps) => Reply::Txn(
+            steps
+                .iter()
+                .map(|step| match step.kind {
+                    MicroKind::Read => Micro { value: value(rng), ..step.clone() },
+                    MicroKind::Write | MicroKind::Append => step.clone(),
+                })
+                .collect(),
+        ),
         Call::Read => Reply::Read(value(rng)),
         Call::Write(_) => Reply::Written,
         Call::Cas { .. } if rng.below(2) == 0 => Reply::Swapped,
@@ -116,9 +141,22 @@ fn reply(name: &str, rng: &mut Rng, call: &Call) -> Reply {
         Call::Dequeue | Call::Pop | Call::PopMin if rng.below(5) == 0 => Reply::Returned(Value::Null),
         Call::Dequeue | Call::Pop | Call::PopMin => Reply::Returned(small(rng)),
         Call::Add(_) if name == "counter" => Reply::Done,
+        Call::Add(_) | Call::Remove(_) if rng.below(4) == 0 => Reply::Done,
         Call::Add(_) | Call::Remove(_) | Call::Contains(_) => Reply::Returned((rng.below(2) == 0).into()),
         _ => Reply::Done,
     }
+}
+
+fn step(rng: &mut Rng) -> Micro {
+    let key = ["x", "y"][rng.below(2)].into();
+    match rng.below(2) {
+        0 => Micro { kind: MicroKind::Read, key, value: Value::Null },
+        _ => Micro { kind: MicroKind::Write, key, value: small(rng) },
+    }
+}
+
+fn letter(rng: &mut Rng) -> Value {
+    ["a", "b"][rng.below(2)].into()
 }
 
 fn value(rng: &mut Rng) -> Value {
