@@ -7,6 +7,7 @@ pub mod explore;
 pub mod gate;
 pub mod harness;
 pub mod linearizability;
+pub mod lockstep;
 pub mod picture;
 pub mod simulate;
 pub mod verdict;

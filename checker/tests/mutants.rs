@@ -2,8 +2,12 @@
 //!
 //! A changed length is a changed model: explain it in the commit that changes it.
 
+use std::sync::LazyLock;
+
+use sextant::diagnosis::Diagnosis;
 use sextant::explore::Death;
 use sextant::explore::catalogue::{Mutant, mutants};
+use sextant::lockstep::{Stage, replay};
 
 /// Shortest traces, by mutant and property. `whole` is the number of states of an equivalent mutant.
 const FATES: &str = "
@@ -85,9 +89,12 @@ M70 whole 103490
 M71 L3 3
 ";
 
-fn fate(mutant: &Mutant) -> String {
-    let fate = mutant.judge(2).expect("the explorer works");
-    let what = match fate.death {
+/// All of them, judged once for both tests.
+static DEATHS: LazyLock<Vec<Death>> =
+    LazyLock::new(|| mutants().iter().map(|mutant| mutant.judge(2).expect("the explorer works").death).collect());
+
+fn fate(mutant: &Mutant, death: &Death) -> String {
+    let what = match death {
         Death::Caught(all) => {
             let each: Vec<_> = all.iter().map(|(id, c)| format!("{id} {}", c.length())).collect();
             each.join(", ")
@@ -100,9 +107,47 @@ fn fate(mutant: &Mutant) -> String {
 
 #[test]
 fn every_mutant_dies_of_what_it_must_break() {
-    let found: Vec<String> = mutants().iter().map(fate).collect();
+    let found: Vec<String> = mutants().iter().zip(&*DEATHS).map(|(mutant, death)| fate(mutant, death)).collect();
     let expected: Vec<&str> = FATES.trim().lines().collect();
     assert_eq!(found, expected, "\nfound:\n{}\n", found.join("\n"));
+}
+
+/// Judged on the fault-free suffix, which no record shows.
+const LIVENESS: [&str; 4] = ["L1", "L2", "L3", "L4"];
+
+/// Here the model's shortest way writes a kept record back to a segment while no segment has answered TRUNC; the writer that runs
+/// writes back only to those that have.
+const NEVER_SENT: [(&str, &str); 2] = [("M9", "S12"), ("M62", "S12")];
+
+/// The shortest counterexamples of the core violate the same property when the storage nodes and writers themselves take their
+/// actions, in this process and as processes.
+#[test]
+fn every_counterexample_of_the_core_happens_to_the_actors() {
+    let core = mutants().iter().zip(&*DEATHS).filter(|(mutant, _)| mutant.area.name() == "core");
+    let (mut acted, mut failed) = (0, Vec::new());
+    for (mutant, death) in core {
+        let Death::Caught(found) = death else { continue };
+        for (&property, counterexample) in found.iter().filter(|(property, _)| !LIVENESS.contains(property)) {
+            for stage in [Stage::Simulated, Stage::Real { executable: env!("CARGO_BIN_EXE_sextant").into() }] {
+                let dir = tempfile::tempdir().unwrap();
+                let happened = replay(&counterexample.case, &stage, dir.path());
+                let told = format!("{} {property} {stage:?}: {happened:?}", mutant.id);
+                match happened {
+                    Err(reason) if NEVER_SENT.contains(&(mutant.id, property)) => {
+                        assert!(reason.ends_with("was never sent"), "{told}");
+                    }
+                    Ok(happened) if happened.as_expected => {
+                        assert_eq!(happened.conformance.diagnosis(), Some(Diagnosis::Protocol), "{told}");
+                        acted += 1;
+                    }
+                    _ => failed.push(told),
+                }
+            }
+        }
+    }
+    assert!(failed.is_empty(), "{}", failed.join("\n"));
+    // Of several shortest ways one is told; those of the two above may do without what is never sent.
+    assert!(acted >= 68, "{acted}");
 }
 
 #[test]

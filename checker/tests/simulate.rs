@@ -4,8 +4,9 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use serde_json::Value;
+use sextant::diagnosis::Diagnosis;
 use sextant::explore::catalogue;
-use sextant::simulate::{Diagnosis, judge, judge_mistake, mistakes, shrink};
+use sextant::simulate::{judge, judge_mistake, mistakes, shrink};
 use sextant_model::mutants;
 use sextant_storage::sim::{ExecutorMistake, FaultKind, Options, Plan};
 

@@ -58,8 +58,8 @@ pub enum NodeEntry {
 /// What a writer incarnation does.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum WriterEntry {
-    /// R0 has given it `ve`. `members` in the order of their [`sextant_model::types::SegmentId`]s.
-    Took { ve: Epoch, members: Vec<String> },
+    /// R0 has given it `ve`, or it creates the volume. `members` in the order of their [`sextant_model::types::SegmentId`]s.
+    Took { creates: bool, ve: Epoch, members: Vec<String> },
     Stepped {
         event: instance::Event<Intervals>,
         /// [`digest`] of the effects.
@@ -300,7 +300,7 @@ mod tests {
     use super::*;
 
     fn entry(ve: u32) -> WriterEntry {
-        WriterEntry::Took { ve: Epoch(ve), members: vec!["a1".to_owned()] }
+        WriterEntry::Took { creates: false, ve: Epoch(ve), members: vec!["a1".to_owned()] }
     }
 
     #[test]

@@ -34,8 +34,8 @@ pub trait Nodes {
 #[derive(Default)]
 pub struct Ledger {
     incarnations: Vec<Incarnation>,
-    /// The first.
-    pub violation: Option<Violation>,
+    /// In the order in which they were found, each property once.
+    pub violations: Vec<Violation>,
     /// By node, the epochs that it has promised: `fenced` and `trunc_ve` of its positive replies.
     promised: [(Epoch, Epoch); COPIES],
 }
@@ -133,6 +133,10 @@ impl Ledger {
         let is_newest = self.incarnations[number + 1..].iter().all(|later| !later.is_open);
         if opens || ((commits || allocates) && !is_newest) {
             self.judge_volume(nodes);
+            if opens {
+                // What it decided says what nobody may hold any more.
+                (0..COPIES).for_each(|node| self.judge_node_contents(node, nodes));
+            }
         } else if allocates {
             // Of what the newest allocates nothing else speaks until somebody opens after it.
             let view = View { nodes, incarnations: &self.incarnations };
@@ -151,6 +155,14 @@ impl Ledger {
         self.note(judged);
     }
 
+    /// S15 of one node, where a decision may have changed what it may hold.
+    fn judge_node_contents(&mut self, node: usize, nodes: &impl Nodes) {
+        let Some(segment) = nodes.segment(node) else { return };
+        let view = View { nodes, incarnations: &self.incarnations };
+        let judged = scene::gossip_no_invent(&view, segment, || nodes.name(node));
+        self.note(judged.map_err(|fact| ("S15", fact)));
+    }
+
     /// Node `node` is back from its disk.
     pub fn restarted(&mut self, node: usize, segment: &Segment<Intervals>) {
         let image = segment.image();
@@ -163,9 +175,11 @@ impl Ledger {
         NodeObserver { ledger: self, rules, node, before: Before::default() }
     }
 
-    /// Notes a violation, unless there is one.
+    /// Notes a violation, unless one of that property is known.
     pub fn violated(&mut self, property: &'static str, fact: String) {
-        self.violation.get_or_insert(Violation { property, fact });
+        if self.violations.iter().all(|known| known.property != property) {
+            self.violations.push(Violation { property, fact });
+        }
     }
 
     fn judge_volume(&mut self, nodes: &impl Nodes) {

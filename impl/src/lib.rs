@@ -4,7 +4,8 @@
 //! epochs. [`log`] is the hot log of a storage node, [`wire`] the frames between processes, [`resp`] the protocol that
 //! `redis-cli` speaks to the database instance.
 //!
-//! [`sim`] runs the same node, writer and clients ([`client`]) on virtual time. [`flight`] records what each of them does, and
+//! [`sim`] runs the same node, writer and clients ([`client`]) on virtual time. [`control`] gives their transport and clocks into a controller's hand,
+//! [`flight`] records what each of them does, and
 //! [`ledger`] judges the properties of the protocol as a run goes.
 //!
 //! Architecture invariant: no protocol decision is made here. Which epoch is stale, how many answers are enough and what
@@ -12,6 +13,7 @@
 //! control state, and repeats what was lost.
 
 pub mod client;
+pub mod control;
 pub mod flight;
 pub mod ledger;
 pub mod log;

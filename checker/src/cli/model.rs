@@ -6,12 +6,14 @@ use std::net::TcpListener;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
+use std::time::Instant;
 
 use clap::{Subcommand, ValueEnum};
 use serde::Serialize;
 use sextant::explore::catalogue::{self, Exploration, Leg, Mutant, Profile};
 use sextant::explore::packed::{Begin, Deadlock, Stop, Store};
 use sextant::explore::{self, Counterexample, Death, Engine, Explored, Fate, Liveness, Plan, Progress, Walked, Walks};
+use sextant::lockstep::{self, Stage};
 use sextant::simulate::{self, Mistake};
 use sextant::verdict::{Exit, Verdict};
 use sextant_model::area::Size;
@@ -140,7 +142,8 @@ struct Graph {
 
 #[derive(Debug, clap::Args)]
 struct Mutants {
-    /// Where they are to be found: by exhaustive exploration, or by simulation (the core's and the executor's)
+    /// Where they are to be found: by exhaustive exploration; by simulation (the core's and the executor's); by processes that
+    /// take the actions of the shortest counterexamples in lockstep (the core's)
     #[arg(long, value_enum, default_value = "model")]
     layer: Layer,
     /// Print one JSON object
@@ -152,7 +155,14 @@ struct Mutants {
 enum Layer {
     Model,
     Sim,
+    Real,
     All,
+}
+
+impl Layer {
+    fn includes(self, layer: Layer) -> bool {
+        self == layer || self == Layer::All
+    }
 }
 
 #[derive(Debug, clap::Args)]
@@ -808,6 +818,21 @@ struct MutantReports<'a> {
     mutants: Option<Vec<MutantReport<'a>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     simulated: Option<Vec<SimulatedReport<'a>>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    real: Option<Vec<ActedReport<'a>>>,
+}
+
+/// One counterexample taken by processes, in `--json`.
+#[derive(Serialize)]
+struct ActedReport<'a> {
+    id: &'a str,
+    property: &'a str,
+    actions: usize,
+    /// The record of the processes violates the same property.
+    reproduced: bool,
+    /// Why not; that the actors never send a message that it needs says nothing against them.
+    reason: Option<String>,
+    seconds: f64,
 }
 
 /// Seeds in which an equivalent mistake must show nothing.
@@ -815,8 +840,13 @@ const EQUIVALENT_SEEDS: u64 = 300;
 
 impl Mutants {
     fn run(&self) -> io::Result<Exit> {
-        let explored = if self.layer == Layer::Sim { None } else { Some(self.explore()?) };
-        let simulated = if self.layer == Layer::Model { None } else { Some(self.simulate()?) };
+        let needs_traces = self.layer.includes(Layer::Model) || self.layer.includes(Layer::Real);
+        let explored = if needs_traces { Some(self.explore()?) } else { None };
+        let simulated = if self.layer.includes(Layer::Sim) { Some(self.simulate()?) } else { None };
+        let acted = match &explored {
+            Some(fates) if self.layer.includes(Layer::Real) => Some(self.act_out(fates)?),
+            _ => None,
+        };
         let mut exit = Exit::Valid;
         if let Some(fates) = &explored
             && fates.iter().any(|(_, fate)| matches!(fate.death, Death::Survived { .. }))
@@ -828,11 +858,22 @@ impl Mutants {
         {
             exit = Exit::Invalid;
         }
+        if let Some(acted) = &acted
+            && let Some(worst) = acted
+                .iter()
+                .filter(|acted| !acted.reproduced)
+                .map(ActedReport::exit)
+                .max_by_key(|e| *e == Exit::Invalid)
+            && exit == Exit::Valid
+        {
+            exit = worst;
+        }
         if self.json {
-            let mutants = explored.as_ref().map(|fates| fates.iter().map(|(m, fate)| mutant_report(m, fate)).collect());
+            let explored = explored.as_ref().filter(|_| self.layer.includes(Layer::Model));
+            let mutants = explored.map(|fates| fates.iter().map(|(m, fate)| mutant_report(m, fate)).collect());
             let simulated =
                 simulated.as_ref().map(|fates| fates.iter().map(|(m, fate)| simulated_report(m, fate)).collect());
-            output::line(&serde_json::to_string(&MutantReports { mutants, simulated })?)?;
+            output::line(&serde_json::to_string(&MutantReports { mutants, simulated, real: acted })?)?;
         }
         Ok(exit)
     }
@@ -849,16 +890,63 @@ impl Mutants {
         Ok(fates)
     }
 
+    /// Has processes take the actions of every shortest counterexample of the core that a record can show.
+    fn act_out(&self, fates: &[(&'static Mutant, Fate)]) -> io::Result<Vec<ActedReport<'static>>> {
+        let stage = Stage::Real { executable: std::env::current_exe()? };
+        let mut reports = Vec::new();
+        for (mutant, fate) in fates.iter().filter(|(mutant, _)| mutant.area.name() == lockstep::AREA) {
+            let Death::Caught(found) = &fate.death else { continue };
+            for (&property, counterexample) in found.iter().filter(|(property, _)| lockstep::shows(property)) {
+                let (dir, began) = (tempfile::tempdir()?, Instant::now());
+                let reason = match lockstep::replay(&counterexample.case, &stage, dir.path()) {
+                    Ok(replayed) if replayed.as_expected => None,
+                    Ok(replayed) => Some(replayed.conformance.summary()),
+                    Err(reason) => Some(reason),
+                };
+                let report = ActedReport {
+                    id: mutant.id,
+                    property,
+                    actions: counterexample.length(),
+                    reproduced: reason.is_none(),
+                    reason,
+                    seconds: began.elapsed().as_secs_f64(),
+                };
+                if !self.json {
+                    output::line(&report.line())?;
+                }
+                reports.push(report);
+            }
+        }
+        Ok(reports)
+    }
+
     fn explore(&self) -> io::Result<Vec<(&'static Mutant, Fate)>> {
         let mut fates = Vec::new();
-        for mutant in catalogue::mutants() {
+        let wanted = |mutant: &&Mutant| self.layer != Layer::Real || mutant.area.name() == lockstep::AREA;
+        for mutant in catalogue::mutants().iter().filter(wanted) {
             let fate = mutant.judge(all_cores()).map_err(io::Error::other)?;
-            if !self.json {
+            if !self.json && self.layer.includes(Layer::Model) {
                 output::line(&fate_line(mutant, &fate))?;
             }
             fates.push((mutant, fate));
         }
         Ok(fates)
+    }
+}
+
+impl ActedReport<'_> {
+    /// Of one that was not reproduced: an actor that does not send what the model may send has not survived anything.
+    fn exit(&self) -> Exit {
+        let never_sent = self.reason.as_deref().is_some_and(|reason| reason.ends_with(lockstep::NEVER_SENT));
+        if never_sent { Exit::Unknown } else { Exit::Invalid }
+    }
+
+    fn line(&self) -> String {
+        let verdict = match &self.reason {
+            None => format!("{} violated after {} actions", self.property, self.actions),
+            Some(reason) => format!("{} NOT shown: {reason}", self.property),
+        };
+        format!("{:<5} real processes in lockstep {verdict:<60} {:>6.1} s", self.id, self.seconds)
     }
 }
 

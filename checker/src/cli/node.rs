@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use sextant::verdict::Exit;
+use sextant_storage::control::{self, Home};
+use sextant_storage::log;
 use sextant_storage::node::{self, Config};
 
 use super::process::Common;
@@ -20,8 +22,12 @@ pub struct Args {
     #[arg(long)]
     zone: String,
     /// The metadata service
-    #[arg(long, value_name = "ADDR")]
-    meta: SocketAddr,
+    #[arg(long, value_name = "ADDR", required_unless_present = "control")]
+    meta: Option<SocketAddr>,
+    /// Lockstep: no sockets and no clocks; take commands from standard input and answer on standard output, as
+    /// `sextant replay --on real` does
+    #[arg(long)]
+    control: bool,
     /// Format DIR; without it, a DIR that holds no log is refused
     #[arg(long)]
     create: bool,
@@ -38,6 +44,10 @@ pub struct Args {
 pub fn run(args: Args) -> Exit {
     let gossip = (args.gossip_ms > 0).then(|| Duration::from_millis(args.gossip_ms));
     let Args { dir, name, zone, meta, create, flight, common, .. } = args;
+    let Some(meta) = meta.filter(|_| !args.control) else {
+        let home = Home { name, dir, options: log::Options::default(), flight };
+        return common.run(|rules| control::serve_node(rules, &home, create));
+    };
     let listen = common.listen;
     common.run(|rules| node::run(Config { dir, name, zone, meta, create, listen, gossip, flight, rules }))
 }

@@ -1,6 +1,7 @@
 //! What the three processes of a volume have in common on the command line.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use sextant::verdict::Exit;
 use sextant_model::mutants;
@@ -17,6 +18,9 @@ pub struct Common {
     /// Makes one known mistake, for instance M56
     #[arg(long, value_name = "ID")]
     mutant: Option<String>,
+    /// A whole rule book, as in the `rules` line of a case
+    #[arg(long, value_name = "FILE", conflicts_with = "mutant")]
+    rules: Option<PathBuf>,
     /// Be killed when the process that started this one ends
     #[arg(long)]
     die_with_parent: bool,
@@ -41,6 +45,11 @@ impl Common {
     fn prepare(&self) -> Result<Rules, Failure> {
         if self.die_with_parent {
             die_with_parent()?;
+        }
+        if let Some(path) = &self.rules {
+            let text = std::fs::read_to_string(path).map_err(|error| error.to_string());
+            let rules = text.and_then(|text| serde_json::from_str(&text).map_err(|error| error.to_string()));
+            return rules.map_err(|reason| Failure::usage(format!("{}: {reason}", path.display())));
         }
         match &self.mutant {
             None => Ok(Rules::adopted()),

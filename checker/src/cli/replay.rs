@@ -5,26 +5,46 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
+use sextant::conformance::Finding;
 use sextant::explore::case::Case;
 use sextant::explore::catalogue::{self, Walk};
 use sextant::explore::diagram;
+use sextant::lockstep::{self, Stage};
 use sextant::verdict::Exit;
 
 use super::output;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
+With --on sim and real the actors of a case of the core take its actions in its order, and what they record is held against the
+protocol: it must violate the same property.
+
 exit: 0 the case does what it says: every action is possible and the last state violates the property that it names, or
 nothing if it names none; 1 it does not; 64 the file is no case")]
 pub struct Args {
     /// The case, as `sextant model check --save` writes it
     #[arg(value_name = "FILE")]
     case: PathBuf,
+    /// Who walks it: the model; or the storage nodes and writers themselves in lockstep, in this process on disks in memory, or as
+    /// processes
+    #[arg(long, value_enum, default_value_t = On::Model)]
+    on: On,
+    /// Where the actors leave their logs, records and last words (with --on sim and real; a folder that is new or empty); by
+    /// default nowhere
+    #[arg(long, value_name = "DIR")]
+    keep: Option<PathBuf>,
     #[command(flatten)]
     pictures: Pictures,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum On {
+    Model,
+    Sim,
+    Real,
 }
 
 /// Where a walk is drawn.
@@ -73,6 +93,100 @@ struct Report<'a> {
 }
 
 pub fn run(args: &Args) -> io::Result<Exit> {
+    match args.on {
+        On::Model if args.keep.is_some() => {
+            output::error("--keep is for what actors leave behind: --on sim or real");
+            Ok(Exit::Unreadable)
+        }
+        On::Model => on_the_model(args),
+        On::Sim | On::Real if args.pictures.are_asked_for() => {
+            output::error("--svg and --html draw what the model walks: --on model");
+            Ok(Exit::Unreadable)
+        }
+        On::Sim => in_lockstep(args, Stage::Simulated),
+        On::Real => in_lockstep(args, Stage::Real { executable: std::env::current_exe()? }),
+    }
+}
+
+/// What `--json` prints after a walk in lockstep. The names are an interface.
+#[derive(Serialize)]
+struct Acted<'a> {
+    area: &'a str,
+    on: &'a str,
+    actions: usize,
+    expected: Option<&'a str>,
+    /// The property that the record of the actors violates.
+    violated: Option<&'a str>,
+    facts: Vec<String>,
+    fault: Option<&'a str>,
+    events: u64,
+    orders: u32,
+    as_expected: bool,
+}
+
+fn in_lockstep(args: &Args, stage: Stage) -> io::Result<Exit> {
+    let temporary = tempfile::tempdir()?;
+    let dir = args.keep.as_deref().unwrap_or(temporary.path());
+    let name = args.case.display();
+    let case = match Case::read(&args.case).and_then(|case| is_new_or_empty(dir).map(|()| case)) {
+        Ok(case) => case,
+        Err(reason) => {
+            output::error(&reason);
+            return Ok(Exit::Unreadable);
+        }
+    };
+    let replayed = match lockstep::replay(&case, &stage, dir) {
+        Ok(replayed) => replayed,
+        Err(reason) => {
+            output::error(&format!("{name}: {reason}"));
+            return Ok(Exit::Invalid);
+        }
+    };
+    let lockstep::Replayed { lines, conformance, as_expected } = replayed;
+    let violated = match &conformance.finding {
+        Finding::Violated { violation, .. } => Some(violation.property),
+        _ => None,
+    };
+    let on = if stage == Stage::Simulated { "sim" } else { "real" };
+    if args.json {
+        let acted = Acted {
+            area: &case.area,
+            on,
+            actions: lines.len(),
+            expected: case.violates.as_deref(),
+            violated,
+            facts: conformance.lines(),
+            fault: conformance.diagnosis().map(|whose| whose.name()),
+            events: conformance.size.events,
+            orders: conformance.orders,
+            as_expected,
+        };
+        output::line(&serde_json::to_string(&acted)?)?;
+    } else {
+        let mut text = String::new();
+        for (number, line) in lines.iter().enumerate() {
+            let _ = writeln!(text, "{:>3}. {line}", number + 1);
+        }
+        let _ = writeln!(text, "record: {}", conformance.summary());
+        for line in conformance.lines() {
+            let _ = writeln!(text, "  {line}");
+        }
+        output::line(&(text + &conclusion(&case, as_expected, lines.len())))?;
+    }
+    Ok(if as_expected { Exit::Valid } else { Exit::Invalid })
+}
+
+/// What lies there already would be taken for the actors' own.
+fn is_new_or_empty(dir: &Path) -> Result<(), String> {
+    match std::fs::read_dir(dir).map(Iterator::count) {
+        Ok(0) => Ok(()),
+        Ok(_) => Err(format!("{}: is not empty", dir.display())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(format!("{}: {error}", dir.display())),
+    }
+}
+
+fn on_the_model(args: &Args) -> io::Result<Exit> {
     let opened = Case::read(&args.case).and_then(|case| {
         let model = catalogue::open(&case).map_err(|reason| format!("{}: {reason}", args.case.display()))?;
         Ok((case, model))
@@ -125,11 +239,14 @@ fn told(case: &Case, walk: &Walk, as_expected: bool) -> String {
         let (id, name, formula, section) = (property.id, property.name, property.formula, property.section);
         let _ = writeln!(text, "violated: {id} {name}: {formula}  [{section}]\n          {fact}");
     }
+    text + &conclusion(case, as_expected, walk.steps.len())
+}
+
+fn conclusion(case: &Case, as_expected: bool, actions: usize) -> String {
     let expected = match &case.violates {
         Some(id) => format!("a violation of {id}"),
         None => "no violation".into(),
     };
     let verdict = if as_expected { "as the case says" } else { "NOT as the case says" };
-    let _ = write!(text, "{verdict}: {expected} after {} actions", walk.steps.len());
-    text
+    format!("{verdict}: {expected} after {actions} actions")
 }

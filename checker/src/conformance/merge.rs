@@ -69,7 +69,18 @@ pub(super) struct Merge<'a> {
     /// Of reads without an answer, by writer: up to where others had acknowledged commits when it was invoked.
     floors: HashMap<(usize, u64), Lsn, BuildHasherDefault<Mixer>>,
     ledger: Ledger,
+    /// Writers that have taken the volume.
+    taken: usize,
+    /// By actor: its next event is not enabled, and nothing has happened since that could enable it.
+    stuck: Vec<bool>,
     events: u64,
+}
+
+/// For whom an event may be a cause.
+enum Woken {
+    Nodes,
+    Writers,
+    All,
 }
 
 struct Copies<'a>(Vec<Node<'a>>);
@@ -109,6 +120,8 @@ impl<'a> Merge<'a> {
             options,
             nodes: Copies(run.nodes.iter().map(Node::new).collect()),
             said: writers.iter().map(|_| Said::default()).collect(),
+            stuck: vec![false; run.nodes.len() + writers.len()],
+            taken: 0,
             writers,
             by_epoch,
             answers: Answers::default(),
@@ -146,39 +159,49 @@ impl<'a> Merge<'a> {
 
     /// Always the first actor that can.
     fn by_priority(&mut self, actors: &[usize]) -> Result<(), Stop> {
-        loop {
-            let mut moved = false;
-            for &actor in actors {
-                if self.happen(actor)? {
-                    moved = true;
-                    break;
-                }
-            }
-            if !moved {
-                return self.ended();
-            }
+        while let Some(&actor) = actors.iter().find(|&&actor| !self.stuck[actor]) {
+            self.happen(actor)?;
         }
+        self.ended()
     }
 
     fn at_random(&mut self, actors: usize, random: &mut Random) -> Result<(), Stop> {
-        let mut stuck = vec![false; actors];
-        while stuck.contains(&false) {
-            let actor = random.below(actors);
-            if stuck[actor] {
-                continue;
-            }
+        let mut free: Vec<usize> = (0..actors).collect();
+        while !free.is_empty() {
+            let actor = free[random.below(free.len())];
             let burst = 1 + random.below(BURST_MAX);
             let mut moved = 0;
             while moved < burst && self.happen(actor)? {
                 moved += 1;
             }
-            if moved > 0 {
-                stuck.fill(false);
-            }
-            // What it waits for, somebody else has to do.
-            stuck[actor] = moved < burst;
+            free = (0..actors).filter(|&actor| !self.stuck[actor] && self.has_more(actor)).collect();
         }
         self.ended()
+    }
+
+    fn has_more(&self, actor: usize) -> bool {
+        match self.nodes.0.get(actor) {
+            Some(node) => node.head().is_some(),
+            None => self.writers[actor - self.nodes.0.len()].head().is_some(),
+        }
+    }
+
+    /// Who may wait for what `actor` has just done: a node's answers are for writers, its pushes for nodes, and what a writer
+    /// sends is for nodes; a writer that takes the volume lets the next one take it.
+    fn wake(&mut self, actor: usize, entry: Woken) {
+        let nodes = self.nodes.0.len();
+        let (to_nodes, to_writers) = match entry {
+            Woken::Nodes => (true, false),
+            Woken::Writers => (false, true),
+            Woken::All => (true, true),
+        };
+        if to_nodes {
+            self.stuck[..nodes].fill(false);
+        }
+        if to_writers {
+            self.stuck[nodes..].fill(false);
+        }
+        self.stuck[actor] = false;
     }
 
     /// Nobody can do anything: is there anything left?
@@ -198,12 +221,23 @@ impl<'a> Merge<'a> {
     /// Does the next thing of an actor, if it is enabled; whether it was.
     fn happen(&mut self, actor: usize) -> Result<bool, Stop> {
         let nodes = self.nodes.0.len();
+        let woken = if actor < nodes {
+            let pushes = matches!(self.nodes.0[actor].head(), Some(NodeEntry::Pushed { .. }));
+            if pushes { Woken::Nodes } else { Woken::Writers }
+        } else {
+            let takes = matches!(self.writers[actor - nodes].head(), Some(WriterEntry::Took { .. }));
+            if takes { Woken::All } else { Woken::Nodes }
+        };
         let happened = if actor < nodes { self.node_happens(actor) } else { self.writer_happens(actor - nodes) };
         if !happened.map_err(Stop::Differs)? {
+            // What it waits for, somebody else has to do.
+            self.stuck[actor] = true;
             return Ok(false);
         }
+        self.wake(actor, woken);
         self.events += 1;
-        match self.ledger.violation.take() {
+        let looked_for = |violation: &Violation| self.options.only.is_none_or(|only| only == violation.property);
+        match self.ledger.violations.drain(..).find(looked_for) {
             Some(violation) => Err(Stop::Violated(violation)),
             None => Ok(true),
         }
@@ -305,6 +339,7 @@ impl<'a> Merge<'a> {
         let (writer, said) = (&self.writers[number], &mut self.said[number]);
         if let WriterEntry::Took { ve, .. } = entry {
             said.number = Some(self.ledger.took(*ve));
+            self.taken += 1;
         }
         for effect in writer.effects() {
             if let instance::Effect::AskConfirmation { nonce } = effect {
@@ -344,7 +379,7 @@ impl<'a> Merge<'a> {
     fn is_writer_enabled(&self, number: usize, entry: &WriterEntry) -> bool {
         let event = match entry {
             // Epochs are given in order.
-            WriterEntry::Took { .. } => return self.said[..number].iter().all(|said| said.number.is_some()),
+            WriterEntry::Took { .. } => return self.taken == number,
             WriterEntry::Stepped { event, .. } => event,
         };
         match event {

@@ -28,6 +28,7 @@ use merge::{Merge, Stop};
 
 pub use load::Run;
 pub use merge::Order;
+pub(crate) use replay::COPIES;
 
 /// How to judge.
 #[derive(Clone, Copy, Debug)]
@@ -38,6 +39,8 @@ pub struct Options {
     pub seed: u64,
     /// Judge the properties in every global state; without it, only that there is an order.
     pub properties: bool,
+    /// Look for a violation of this property alone.
+    pub only: Option<&'static str>,
 }
 
 /// What came of it.
@@ -101,7 +104,7 @@ impl Options {
     /// By `rules`, the two extreme orders and three random ones.
     #[must_use]
     pub fn new(rules: Rules) -> Self {
-        Options { rules, random: 3, seed: 1, properties: true }
+        Options { rules, random: 3, seed: 1, properties: true, only: None }
     }
 }
 

@@ -14,7 +14,7 @@ use super::Difference;
 use super::load::{NodeRecord, Run, WriterRecord};
 
 /// Copies of the one protection group.
-pub(super) const COPIES: usize = 6;
+pub(crate) const COPIES: usize = 6;
 
 /// Replays every actor from its beginning.
 ///
@@ -251,6 +251,7 @@ impl<'a> Writer<'a> {
         let Some(entry) = self.head() else { return Ok(()) };
         self.effects.clear();
         match (entry, &mut self.instance) {
+            (WriterEntry::Took { creates: true, .. }, None) => self.instance = Some(Instance::first()),
             (WriterEntry::Took { ve, .. }, None) => self.instance = Some(Instance::recovering(*ve)),
             (WriterEntry::Stepped { event, effects: recorded }, Some(instance)) => {
                 instance.step(rules, event.clone(), &mut self.effects);

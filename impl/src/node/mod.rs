@@ -67,7 +67,7 @@ pub struct Config {
 /// Of usage (unreadable log, no such member, port in use) at the start, of the machine (disk full, failed sync) later.
 pub fn run(config: Config) -> Result<(), Failure> {
     let dir = config.dir.join("log");
-    let (log, recovered) = open_log(&config, &dir)?;
+    let (log, recovered) = open_log(&config.name, &dir, config.create, &log::Options::default())?;
     let torn = recovered.torn.as_ref().map_or(0, |torn| torn.bytes_dropped);
     let server = recover(config.rules, &dir, &recovered)?;
     let (listener, address) = socket::listen(config.listen)?;
@@ -100,20 +100,24 @@ fn record(config: &Config, server: &Server) -> Result<NodeFlight, Failure> {
     Ok(flight)
 }
 
-fn open_log(config: &Config, dir: &Path) -> Result<(Log, Recovered), Failure> {
-    let identity = format!("node {}", config.name).into_bytes();
-    let options = log::Options::default();
-    if config.create {
-        let log = Log::create(dir, &identity, &options).map_err(log_failure)?;
+pub(crate) fn open_log(
+    name: &str,
+    dir: &Path,
+    create: bool,
+    options: &log::Options,
+) -> Result<(Log, Recovered), Failure> {
+    let identity = format!("node {name}").into_bytes();
+    if create {
+        let log = Log::create(dir, &identity, options).map_err(log_failure)?;
         return Ok((log, Recovered { identity, entries: Vec::new(), torn: None }));
     }
-    let (log, recovered) = Log::open(dir, &options).map_err(log_failure)?;
+    let (log, recovered) = Log::open(dir, options).map_err(log_failure)?;
     if recovered.identity != identity {
         let found = recovered.identity.escape_ascii();
         return Err(Failure::usage(format!("open log: {} is that of {found}", dir.display())));
     }
     if let Some(torn) = &recovered.torn {
-        eprintln!("node {}: {torn}", config.name);
+        eprintln!("node {name}: {torn}");
     }
     Ok((log, recovered))
 }

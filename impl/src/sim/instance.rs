@@ -25,7 +25,7 @@ use crate::writer::{Input, Taken, record};
 type Outbox = Rc<RefCell<Vec<(usize, Arc<[u8]>)>>>;
 
 /// The way to one node: it ends in the outbox.
-pub(super) struct Wire {
+pub(crate) struct Wire {
     outbox: Outbox,
     node: usize,
 }
@@ -39,7 +39,7 @@ impl Carrier for Wire {
 
 type Connect = Box<dyn FnMut(Taken, Instant) -> Stream<Wire>>;
 
-pub(super) struct WriterProcess {
+pub(crate) struct WriterProcess {
     executor: Executor<Wire, Connect>,
     outbox: Outbox,
     session: Sender<(u64, Reply)>,
@@ -70,7 +70,7 @@ impl WriterProcess {
         let connect: Connect = Box::new(move |taken, now| {
             let wire = |node| Wire { outbox: Rc::clone(&wires), node };
             let recorder = flight.as_ref().map(|(dir, name)| record(dir, name, &taken));
-            Stream::new(rules, taken.ve, Shipping::new(std::array::from_fn(wire)), now, recorder)
+            Stream::new(rules, &taken, Shipping::new(std::array::from_fn(wire)), now, recorder)
         });
         let (session, replies) = channel();
         WriterProcess {
@@ -126,6 +126,18 @@ impl WriterProcess {
         let now = self.instant(now);
         self.executor.on_time(now);
         self.executor.flush();
+    }
+
+    /// A read of the state that is committed.
+    pub fn read(&mut self, now: Nanos) {
+        let now = self.instant(now);
+        self.executor.read(now);
+    }
+
+    /// A confirmation round that nobody asked for.
+    pub fn begin_round(&mut self, now: Nanos) {
+        let now = self.instant(now);
+        self.executor.begin_round(now);
     }
 
     /// When it wants to be woken, if before its next regular time.

@@ -29,6 +29,7 @@ use sextant_histories::Event;
 use sextant_model::rules::Rules;
 
 pub use crate::ledger::Violation;
+pub(crate) use instance::WriterProcess;
 pub use plan::{FaultKind, Plan, Window};
 pub use storage::ExecutorMistake;
 

@@ -310,7 +310,7 @@ impl World {
     }
 
     pub fn run(mut self) -> Outcome {
-        while !self.is_over && self.ledger.violation.is_none() {
+        while !self.is_over && self.ledger.violations.is_empty() {
             let Some(event) = self.agenda.next() else { break };
             self.events += 1;
             self.happen(event);
@@ -330,7 +330,7 @@ impl World {
             faults: self.faults,
             phases: self.phases,
             classes: self.classes,
-            violation: self.ledger.violation,
+            violation: self.ledger.violations.into_iter().next(),
             digest: self.trace.digest(),
             trace: self.trace.into_lines(),
         }
@@ -870,7 +870,7 @@ impl World {
             Ok(metadata) => {
                 let ve = metadata.volume_epoch;
                 seat.incarnation = Some(incarnation);
-                seat.process.handle(Input::Taken(Taken { ve, members: Vec::new() }), now);
+                seat.process.handle(Input::Taken(Taken { creates: false, ve, members: Vec::new() }), now);
                 self.trace.line(now, format_args!("w{writer} has {ve}"));
                 for node in 0..COPIES {
                     self.agenda.after(0, Event::Dial { writer, node });

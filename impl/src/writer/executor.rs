@@ -92,6 +92,16 @@ impl<C: Carrier, F: FnMut(Taken, Instant) -> Stream<C>> Executor<C, F> {
         self.on_running(now, |running| running.stream.on_time());
     }
 
+    /// A read of the state that is committed, whatever is being written; nobody hears the answer.
+    pub fn read(&mut self, now: Instant) {
+        self.on_running(now, |running| running.stream.read_committed());
+    }
+
+    /// A confirmation round that nobody asked for.
+    pub fn begin_round(&mut self, now: Instant) {
+        self.on_running(now, |running| running.stream.begin_round());
+    }
+
     /// Ships what was written.
     pub fn flush(&mut self) {
         if let Standing::Running(running) = &mut self.standing {

@@ -88,6 +88,8 @@ pub(crate) enum Input {
 }
 
 pub(crate) struct Taken {
+    /// It creates the volume, which no takeover does: it has nothing to recover.
+    pub creates: bool,
     pub ve: Epoch,
     pub members: Vec<Member>,
 }
@@ -111,7 +113,7 @@ pub fn run(config: Config) -> Result<(), Failure> {
     let (name, flight) = (config.name, config.flight);
     let connect = move |taken: Taken, now| {
         let recorder = flight.as_deref().map(|dir| record(dir, &name, &taken));
-        Stream::new(rules, taken.ve, connect(&taken.members, meta, &to_executor), now, recorder)
+        Stream::new(rules, &taken, connect(&taken.members, meta, &to_executor), now, recorder)
     };
     Executor::new(standing, database::PAGES_MAX, connect, announce).run(&inputs);
     Err(Failure::machine("the executor ended"))
@@ -124,7 +126,7 @@ pub(crate) fn record(dir: &Path, name: &str, taken: &Taken) -> Recorder<WriterEn
         std::process::exit(3);
     });
     let members = taken.members.iter().map(|member| member.name.clone()).collect();
-    recorder.push(WriterEntry::Took { ve: taken.ve, members });
+    recorder.push(WriterEntry::Took { creates: taken.creates, ve: taken.ve, members });
     recorder.flush_or_end();
     recorder
 }

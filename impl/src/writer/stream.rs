@@ -12,10 +12,10 @@ use sextant_model::recovery::Decision;
 use sextant_model::rules::Rules;
 use sextant_model::types::{Epoch, Lsn, SegmentId};
 
-use super::COPIES;
 use super::database::Redo;
 use super::fetches::{Fetches, Page};
 use super::shipping::{Carrier, Shipping, frame_of};
+use super::{COPIES, Taken};
 use crate::flight::{self, Recorder, WriterEntry};
 use crate::wire::messages::{NodeReply, NodeRequest, Record};
 
@@ -50,10 +50,10 @@ pub(crate) struct Stream<C> {
 }
 
 impl<C: Carrier> Stream<C> {
-    /// R0 has given `ve`. `flight` records what happens, if somebody wants to know.
+    /// R0 has given the volume. `flight` records what happens, if somebody wants to know.
     pub fn new(
         rules: Rules,
-        ve: Epoch,
+        taken: &Taken,
         shipping: Shipping<C>,
         now: Instant,
         flight: Option<Recorder<WriterEntry>>,
@@ -61,7 +61,7 @@ impl<C: Carrier> Stream<C> {
         Stream {
             now,
             rules,
-            instance: Instance::recovering(ve),
+            instance: if taken.creates { Instance::first() } else { Instance::recovering(taken.ve) },
             shipping,
             fetches: Fetches::default(),
             sent: [None; COPIES],
@@ -173,6 +173,18 @@ impl<C: Carrier> Stream<C> {
         }
         self.fetches.forget_late(now);
         self.ask_for_pages();
+    }
+
+    /// A read of the state that is committed, under a number that the database has not.
+    pub fn read_committed(&mut self) {
+        if let Some(at) = self.instance.writer().map(|writer| writer.vdl) {
+            self.step(Event::Read { id: u64::MAX, at });
+        }
+    }
+
+    /// A confirmation round that nobody asked for.
+    pub fn begin_round(&mut self) {
+        self.step(Event::BeginRound);
     }
 
     /// Ships what was written since the last time: one frame for all nodes.

@@ -49,7 +49,7 @@ fn take(meta: Client) -> Input {
 fn try_to_take(meta: Client) -> io::Result<Input> {
     let (Metadata { volume_epoch: caller, .. }, members) = meta.read()?;
     Ok(match meta.change(Change::TakeVolume { caller })? {
-        Ok(metadata) => Input::Taken(Taken { ve: metadata.volume_epoch, members }),
+        Ok(metadata) => Input::Taken(Taken { creates: false, ve: metadata.volume_epoch, members }),
         Err(Conflict(metadata)) => Input::Lost { caller, by: metadata.volume_epoch },
     })
 }
