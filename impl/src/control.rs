@@ -4,7 +4,7 @@
 //! comes, when, and how far a sync has got is for the controller to say. It gives one command, and hears what the actor then wants to
 //! send. [`serve`] does that for a process, over its standard input and output; in one process an actor is called.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -81,7 +81,7 @@ pub struct Node {
     /// Appended by the server, not yet by the log.
     waiting: VecDeque<log::Entry>,
     flight: NodeFlight,
-    connections: BTreeMap<u64, ()>,
+    connections: BTreeSet<u64>,
 }
 
 /// Where a node lives.
@@ -109,7 +109,7 @@ impl Node {
         };
         flight.started(create, server.segment(), server.live());
         flight.flush();
-        Ok(Node { server, log, waiting: VecDeque::new(), flight, connections: BTreeMap::new() })
+        Ok(Node { server, log, waiting: VecDeque::new(), flight, connections: BTreeSet::new() })
     }
 
     /// Does what it is told.
@@ -119,7 +119,7 @@ impl Node {
     pub fn handle(&mut self, command: NodeCommand) -> Result<NodeAnswer, Failure> {
         match command {
             NodeCommand::Request { connection, request } => {
-                if self.connections.insert(connection, ()).is_none() {
+                if self.connections.insert(connection) {
                     self.server.open(ConnectionId(connection));
                 }
                 self.server.request(ConnectionId(connection), request, &mut self.flight);

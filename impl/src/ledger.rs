@@ -135,7 +135,7 @@ impl Ledger {
             self.judge_volume(nodes);
             if opens {
                 // What it decided says what nobody may hold any more.
-                (0..COPIES).for_each(|node| self.judge_node_contents(node, nodes));
+                (0..COPIES).for_each(|node| self.judge_contents(node, nodes));
             }
         } else if allocates {
             // Of what the newest allocates nothing else speaks until somebody opens after it.
@@ -151,12 +151,12 @@ impl Ledger {
         let view = View { nodes, incarnations: &self.incarnations };
         let name = || nodes.name(node);
         let judged = scene::scl_sound(rules, &view, segment, name).map_err(|fact| ("S13", fact));
-        let judged = judged.and_then(|()| scene::gossip_no_invent(&view, segment, name).map_err(|fact| ("S15", fact)));
         self.note(judged);
+        self.judge_contents(node, nodes);
     }
 
-    /// S15 of one node, where a decision may have changed what it may hold.
-    fn judge_node_contents(&mut self, node: usize, nodes: &impl Nodes) {
+    /// S15 of one node.
+    fn judge_contents(&mut self, node: usize, nodes: &impl Nodes) {
         let Some(segment) = nodes.segment(node) else { return };
         let view = View { nodes, incarnations: &self.incarnations };
         let judged = scene::gossip_no_invent(&view, segment, || nodes.name(node));

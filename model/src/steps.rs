@@ -92,6 +92,13 @@ pub fn serves<L: LogSet>(image: &Image<L>, decision: &Decision<L>) -> Option<Bre
     (!is_applied).then_some(Breach::ServedWithoutTruncation)
 }
 
+/// S33: a client's read is answered from a state that ends at `at`; every commit up to `floor` had been acknowledged when it was
+/// invoked.
+#[must_use]
+pub fn answers(at: Lsn, floor: Lsn) -> Option<Breach> {
+    (at < floor).then_some(Breach::StaleRead)
+}
+
 /// S16: a segment has taken what a peer told it.
 #[must_use]
 pub fn hears_gossip<L: LogSet>(rules: &Rules, before: &Image<L>, after: &Image<L>) -> Option<Breach> {

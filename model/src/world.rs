@@ -573,9 +573,7 @@ impl<const N: usize> World<N> {
     fn answer_read(&mut self, at: Lsn) {
         if let Some(read) = self.read.take() {
             self.spent.answered += 1;
-            if at < read.floor {
-                self.breaches.insert(Breach::StaleRead);
-            }
+            self.breaches.extend(steps::answers(at, read.floor));
         }
     }
 

@@ -9,7 +9,7 @@ use sextant_model::instance;
 use sextant_model::logset::{Intervals, LogSet};
 use sextant_model::recovery::Decision;
 use sextant_model::segment::{Answer, Effect, Event, Reply, Segment};
-use sextant_model::steps::Breach;
+use sextant_model::steps;
 use sextant_model::types::{Epoch, Lsn, Nonce, SegmentId};
 use sextant_storage::flight::{NodeEntry, WriterEntry};
 use sextant_storage::ledger::{Ledger, NodeObserver, Nodes, Violation};
@@ -366,10 +366,8 @@ impl<'a> Merge<'a> {
         let vdl = writer.instance().and_then(|instance| instance.writer()).map(|open| open.vdl).unwrap_or_default();
         for effect in writer.effects() {
             let instance::Effect::Answer { id, .. } = effect else { continue };
-            if let Some(floor) =
-                self.floors.remove(&(number, *id)).filter(|floor| vdl < *floor && self.options.properties)
-            {
-                let breach = Breach::StaleRead;
+            let Some(floor) = self.floors.remove(&(number, *id)).filter(|_| self.options.properties) else { continue };
+            if let Some(breach) = steps::answers(vdl, floor) {
                 let fact = format!("{}: its state ends at {vdl}, {floor} had been acknowledged", breach.fact());
                 self.ledger.violated(breach.id(), fact);
             }
