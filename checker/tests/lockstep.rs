@@ -5,13 +5,13 @@ use std::process::{Command, Output};
 
 use sextant::explore::case::Case;
 use sextant::explore::catalogue::area;
-use sextant::lockstep::{Replayed, Stage, replay};
+use sextant::lockstep::{Failure, Replayed, Stage, replay};
 
 fn real() -> Stage {
     Stage::Real { executable: env!("CARGO_BIN_EXE_sextant").into() }
 }
 
-fn act(case: &Case, stage: &Stage) -> Result<Replayed, String> {
+fn act(case: &Case, stage: &Stage) -> Result<Replayed, Failure> {
     let dir = tempfile::tempdir().unwrap();
     replay(case, stage, dir.path())
 }
@@ -35,6 +35,18 @@ fn the_adopted_rules_do_not_show_it() {
         let not_said = Case { violates: None, ..case };
         assert!(!act(&not_said, &Stage::Simulated).unwrap().as_expected);
     }
+}
+
+/// An actor that cannot work is no word on the case.
+#[test]
+fn a_broken_actor_is_a_failure_of_the_harness() {
+    let case = Case::read(&scenario("bookkeeper-2614")).unwrap();
+    let nobody = act(&case, &Stage::Real { executable: "/nowhere/sextant".into() });
+    assert!(matches!(&nobody, Err(Failure::Actor(reason)) if reason.contains("start a1")), "{nobody:?}");
+    let dead = act(&case, &Stage::Real { executable: "/bin/false".into() });
+    assert!(matches!(&dead, Err(Failure::Actor(reason)) if reason.contains("a1")), "{dead:?}");
+    let unsent = Case { actions: case.actions[1..].to_vec(), ..case };
+    assert!(matches!(act(&unsent, &Stage::Simulated), Err(Failure::Action(_))));
 }
 
 fn command(arguments: &[&str]) -> Output {

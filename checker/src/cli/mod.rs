@@ -7,6 +7,7 @@ mod history;
 mod interrupt;
 mod meta;
 mod model;
+mod mutants;
 mod node;
 mod output;
 mod process;

@@ -6,22 +6,19 @@ use std::net::TcpListener;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
-use std::time::Instant;
 
 use clap::{Subcommand, ValueEnum};
 use serde::Serialize;
 use sextant::explore::catalogue::{self, Exploration, Leg, Mutant, Profile};
 use sextant::explore::packed::{Begin, Deadlock, Stop, Store};
-use sextant::explore::{self, Counterexample, Death, Engine, Explored, Fate, Liveness, Plan, Progress, Walked, Walks};
-use sextant::lockstep::{self, Stage};
-use sextant::simulate::{self, Mistake};
+use sextant::explore::{self, Counterexample, Engine, Explored, Liveness, Plan, Progress, Walked, Walks};
 use sextant::verdict::{Exit, Verdict};
 use sextant_model::area::Size;
 use sextant_model::decisions::typed;
 use std::collections::BTreeMap;
 
 use super::replay::{self, Pictures};
-use super::{interrupt, output};
+use super::{interrupt, mutants, output};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -40,7 +37,7 @@ enum Command {
     /// Draw the state graph of an exploration of at most some thousands of states
     Graph(Graph),
     /// Run every mutant against the properties that must catch it
-    Mutants(Mutants),
+    Mutants(mutants::Args),
     /// Walk through a profile's states in the browser, with stateright's Explorer
     Explore(Browse),
 }
@@ -141,31 +138,6 @@ struct Graph {
 }
 
 #[derive(Debug, clap::Args)]
-struct Mutants {
-    /// Where they are to be found: by exhaustive exploration; by simulation (the core's and the executor's); by processes that
-    /// take the actions of the shortest counterexamples in lockstep (the core's)
-    #[arg(long, value_enum, default_value = "model")]
-    layer: Layer,
-    /// Print one JSON object
-    #[arg(long)]
-    json: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Layer {
-    Model,
-    Sim,
-    Real,
-    All,
-}
-
-impl Layer {
-    fn includes(self, layer: Layer) -> bool {
-        self == layer || self == Layer::All
-    }
-}
-
-#[derive(Debug, clap::Args)]
 struct Browse {
     #[arg(value_name = "PROFILE", value_parser = catalogue::profile)]
     profile: &'static Profile,
@@ -207,7 +179,7 @@ pub fn run(args: &Args) -> io::Result<Exit> {
         Command::Check(check) => check.run(),
         Command::Decisions => decisions(),
         Command::Graph(graph) => graph.run(),
-        Command::Mutants(all) => all.run(),
+        Command::Mutants(args) => args.run(),
         Command::Explore(browse) => browse.run(),
     }
 }
@@ -672,7 +644,7 @@ impl<'a> Summary<'a> {
     }
 }
 
-fn all_cores() -> usize {
+pub fn all_cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
@@ -777,239 +749,6 @@ pub fn counterexample_text(c: &Counterexample) -> String {
     let _ = writeln!(text, "violated: {} {}: {}  [{}]", c.property, c.name, c.formula, c.section);
     let _ = writeln!(text, "          {}", c.fact);
     text
-}
-
-// --- mutants ---------------------------------------------------------------------------------------------------------
-
-/// One mutant of `--json`. The names are an interface.
-#[derive(Serialize)]
-struct MutantReport<'a> {
-    id: &'a str,
-    equivalent: bool,
-    caught: bool,
-    property: Option<&'a str>,
-    /// The length of the shortest trace for each property that it must break.
-    properties: BTreeMap<&'a str, usize>,
-    trace_length: Option<usize>,
-    profile: &'a str,
-    seconds: f64,
-}
-
-/// One mistake in the simulator, in `--json`.
-#[derive(Serialize)]
-struct SimulatedReport<'a> {
-    id: &'a str,
-    equivalent: bool,
-    caught: bool,
-    property: Option<&'a str>,
-    fault_of: Option<&'a str>,
-    /// The lowest seed that showed it.
-    seed: Option<u64>,
-    /// Faults of its plan, and of the smallest plan that shows the same.
-    faults: Option<usize>,
-    shrunk: Option<usize>,
-    seeds: u64,
-    cpu_seconds: f64,
-}
-
-#[derive(Serialize)]
-struct MutantReports<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    mutants: Option<Vec<MutantReport<'a>>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    simulated: Option<Vec<SimulatedReport<'a>>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    real: Option<Vec<ActedReport<'a>>>,
-}
-
-/// One counterexample taken by processes, in `--json`.
-#[derive(Serialize)]
-struct ActedReport<'a> {
-    id: &'a str,
-    property: &'a str,
-    actions: usize,
-    /// The record of the processes violates the same property.
-    reproduced: bool,
-    /// Why not; that the actors never send a message that it needs says nothing against them.
-    reason: Option<String>,
-    seconds: f64,
-}
-
-/// Seeds in which an equivalent mistake must show nothing.
-const EQUIVALENT_SEEDS: u64 = 300;
-
-impl Mutants {
-    fn run(&self) -> io::Result<Exit> {
-        let needs_traces = self.layer.includes(Layer::Model) || self.layer.includes(Layer::Real);
-        let explored = if needs_traces { Some(self.explore()?) } else { None };
-        let simulated = if self.layer.includes(Layer::Sim) { Some(self.simulate()?) } else { None };
-        let acted = match &explored {
-            Some(fates) if self.layer.includes(Layer::Real) => Some(self.act_out(fates)?),
-            _ => None,
-        };
-        let mut exit = Exit::Valid;
-        if let Some(fates) = &explored
-            && fates.iter().any(|(_, fate)| matches!(fate.death, Death::Survived { .. }))
-        {
-            exit = Exit::Invalid;
-        }
-        if let Some(fates) = &simulated
-            && fates.iter().any(|(mistake, fate)| fate.found.is_some() == mistake.equivalent)
-        {
-            exit = Exit::Invalid;
-        }
-        if let Some(acted) = &acted
-            && let Some(worst) = acted
-                .iter()
-                .filter(|acted| !acted.reproduced)
-                .map(ActedReport::exit)
-                .max_by_key(|e| *e == Exit::Invalid)
-            && exit == Exit::Valid
-        {
-            exit = worst;
-        }
-        if self.json {
-            let explored = explored.as_ref().filter(|_| self.layer.includes(Layer::Model));
-            let mutants = explored.map(|fates| fates.iter().map(|(m, fate)| mutant_report(m, fate)).collect());
-            let simulated =
-                simulated.as_ref().map(|fates| fates.iter().map(|(m, fate)| simulated_report(m, fate)).collect());
-            output::line(&serde_json::to_string(&MutantReports { mutants, simulated, real: acted })?)?;
-        }
-        Ok(exit)
-    }
-
-    fn simulate(&self) -> io::Result<Vec<(Mistake, simulate::Fate)>> {
-        let mut fates = Vec::new();
-        for mistake in simulate::mistakes() {
-            let fate = simulate::judge_mistake(&mistake, all_cores(), EQUIVALENT_SEEDS);
-            if !self.json {
-                output::line(&simulated_line(&mistake, &fate))?;
-            }
-            fates.push((mistake, fate));
-        }
-        Ok(fates)
-    }
-
-    /// Has processes take the actions of every shortest counterexample of the core that a record can show.
-    fn act_out(&self, fates: &[(&'static Mutant, Fate)]) -> io::Result<Vec<ActedReport<'static>>> {
-        let stage = Stage::Real { executable: std::env::current_exe()? };
-        let mut reports = Vec::new();
-        for (mutant, fate) in fates.iter().filter(|(mutant, _)| mutant.area.name() == lockstep::AREA) {
-            let Death::Caught(found) = &fate.death else { continue };
-            for (&property, counterexample) in found.iter().filter(|(property, _)| lockstep::shows(property)) {
-                let (dir, began) = (tempfile::tempdir()?, Instant::now());
-                let reason = match lockstep::replay(&counterexample.case, &stage, dir.path()) {
-                    Ok(replayed) if replayed.as_expected => None,
-                    Ok(replayed) => Some(replayed.conformance.summary()),
-                    Err(reason) => Some(reason),
-                };
-                let report = ActedReport {
-                    id: mutant.id,
-                    property,
-                    actions: counterexample.length(),
-                    reproduced: reason.is_none(),
-                    reason,
-                    seconds: began.elapsed().as_secs_f64(),
-                };
-                if !self.json {
-                    output::line(&report.line())?;
-                }
-                reports.push(report);
-            }
-        }
-        Ok(reports)
-    }
-
-    fn explore(&self) -> io::Result<Vec<(&'static Mutant, Fate)>> {
-        let mut fates = Vec::new();
-        let wanted = |mutant: &&Mutant| self.layer != Layer::Real || mutant.area.name() == lockstep::AREA;
-        for mutant in catalogue::mutants().iter().filter(wanted) {
-            let fate = mutant.judge(all_cores()).map_err(io::Error::other)?;
-            if !self.json && self.layer.includes(Layer::Model) {
-                output::line(&fate_line(mutant, &fate))?;
-            }
-            fates.push((mutant, fate));
-        }
-        Ok(fates)
-    }
-}
-
-impl ActedReport<'_> {
-    /// Of one that was not reproduced: an actor that does not send what the model may send has not survived anything.
-    fn exit(&self) -> Exit {
-        let never_sent = self.reason.as_deref().is_some_and(|reason| reason.ends_with(lockstep::NEVER_SENT));
-        if never_sent { Exit::Unknown } else { Exit::Invalid }
-    }
-
-    fn line(&self) -> String {
-        let verdict = match &self.reason {
-            None => format!("{} violated after {} actions", self.property, self.actions),
-            Some(reason) => format!("{} NOT shown: {reason}", self.property),
-        };
-        format!("{:<5} real processes in lockstep {verdict:<60} {:>6.1} s", self.id, self.seconds)
-    }
-}
-
-fn simulated_report<'a>(mistake: &'a Mistake, fate: &'a simulate::Fate) -> SimulatedReport<'a> {
-    let found = fate.found.as_ref();
-    SimulatedReport {
-        id: mistake.id,
-        equivalent: mistake.equivalent,
-        caught: found.is_some(),
-        property: found.map(|found| found.violation.property.as_str()),
-        fault_of: found.map(|found| found.violation.diagnosis().name()),
-        seed: found.map(|found| found.seed),
-        faults: found.map(|found| found.faults),
-        shrunk: found.map(|found| found.shrunk.judged.plan.windows.len()),
-        seeds: fate.seeds,
-        cpu_seconds: fate.took.as_secs_f64(),
-    }
-}
-
-/// One line of the table of simulated mistakes.
-fn simulated_line(mistake: &Mistake, fate: &simulate::Fate) -> String {
-    let verdict = match &fate.found {
-        Some(found) => format!(
-            "caught: {} at seed {}, {} faults shrunk to {}",
-            found.violation.property,
-            found.seed,
-            found.faults,
-            found.shrunk.judged.plan.windows.len()
-        ),
-        None if mistake.equivalent => format!("equivalent: nothing in {} seeds", fate.seeds),
-        None => format!("SURVIVED {} seeds", fate.seeds),
-    };
-    format!("{:<5} {:<56} {verdict:<52} {:>6.1} s", mistake.id, mistake.mistake, fate.took.as_secs_f64())
-}
-
-fn mutant_report<'a>(mutant: &'a Mutant, fate: &'a Fate) -> MutantReport<'a> {
-    let lengths = match &fate.death {
-        Death::Caught(all) => all.iter().map(|(id, c)| (*id, c.length())).collect(),
-        Death::Equivalent(_) | Death::Survived { .. } => BTreeMap::new(),
-    };
-    MutantReport {
-        id: mutant.id,
-        equivalent: matches!(fate.death, Death::Equivalent(_)),
-        caught: matches!(fate.death, Death::Caught(_)),
-        property: fate.death.first().map(|c| c.property),
-        properties: lengths,
-        trace_length: fate.death.first().map(|c| c.length()),
-        profile: mutant.profile(),
-        seconds: fate.elapsed.as_secs_f64(),
-    }
-}
-
-/// One line of the table of mutants.
-pub fn fate_line(mutant: &Mutant, fate: &Fate) -> String {
-    let verdict = match &fate.death {
-        Death::Caught(all) => {
-            let each: Vec<_> = all.iter().map(|(id, c)| format!("{id} in {}", c.length())).collect();
-            format!("caught: {}", each.join(", "))
-        }
-        Death::Equivalent(explored) => format!("equivalent: {} states explored whole", explored.unique_states),
-        Death::Survived { reason } => format!("SURVIVED: {reason}"),
-    };
-    format!("{:<5} {:<56} {verdict:<44} {:>6.1} s", mutant.id, mutant.mistake, fate.elapsed.as_secs_f64())
 }
 
 // --- explore ---------------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ use sextant::conformance::Finding;
 use sextant::explore::case::Case;
 use sextant::explore::catalogue::{self, Walk};
 use sextant::explore::diagram;
-use sextant::lockstep::{self, Stage};
+use sextant::lockstep::{self, Failure, Stage};
 use sextant::verdict::Exit;
 
 use super::output;
@@ -20,7 +20,7 @@ With --on sim and real the actors of a case of the core take its actions in its 
 protocol: it must violate the same property.
 
 exit: 0 the case does what it says: every action is possible and the last state violates the property that it names, or
-nothing if it names none; 1 it does not; 64 the file is no case")]
+nothing if it names none; 1 it does not; 3 an actor failed; 64 the file is no case")]
 pub struct Args {
     /// The case, as `sextant model check --save` writes it
     #[arg(value_name = "FILE")]
@@ -137,9 +137,12 @@ fn in_lockstep(args: &Args, stage: Stage) -> io::Result<Exit> {
     };
     let replayed = match lockstep::replay(&case, &stage, dir) {
         Ok(replayed) => replayed,
-        Err(reason) => {
-            output::error(&format!("{name}: {reason}"));
-            return Ok(Exit::Invalid);
+        Err(failure) => {
+            output::error(&format!("{name}: {failure}"));
+            return Ok(match failure {
+                Failure::Case(_) | Failure::Action(_) | Failure::NeverSent(_) => Exit::Invalid,
+                Failure::Actor(_) => Exit::Harness,
+            });
         }
     };
     let lockstep::Replayed { lines, conformance, as_expected } = replayed;

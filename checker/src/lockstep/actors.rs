@@ -12,22 +12,22 @@ use sextant_storage::log::memory::MemDisk;
 use sextant_storage::log::{self, Options};
 use sextant_storage::wire::frame::{read_frame, write_frame};
 
-use super::Stage;
+use super::{Failure, Stage};
 use crate::conformance::COPIES;
 
 /// Everybody in a case.
 pub(super) trait Actors {
-    fn node(&mut self, segment: SegmentId, command: NodeCommand) -> Result<NodeAnswer, String>;
+    fn node(&mut self, segment: SegmentId, command: NodeCommand) -> Result<NodeAnswer, Failure>;
     /// Kills a node and starts it again on its disk.
-    fn restart(&mut self, segment: SegmentId) -> Result<(), String>;
+    fn restart(&mut self, segment: SegmentId) -> Result<(), Failure>;
     /// Kills a node and starts it again on an empty disk.
-    fn wipe(&mut self, segment: SegmentId) -> Result<(), String>;
+    fn wipe(&mut self, segment: SegmentId) -> Result<(), Failure>;
     /// Another writer: the next number. It creates the volume, or R0 has given it.
-    fn hire(&mut self, creates: bool, ve: Epoch) -> Result<WriterAnswer, String>;
-    fn writer(&mut self, number: usize, command: WriterCommand) -> Result<WriterAnswer, String>;
+    fn hire(&mut self, creates: bool, ve: Epoch) -> Result<WriterAnswer, Failure>;
+    fn writer(&mut self, number: usize, command: WriterCommand) -> Result<WriterAnswer, Failure>;
 }
 
-pub(super) fn start(stage: &Stage, rules: Rules, dir: &Path, flight: &Path) -> Result<Box<dyn Actors>, String> {
+pub(super) fn start(stage: &Stage, rules: Rules, dir: &Path, flight: &Path) -> Result<Box<dyn Actors>, Failure> {
     let home = |segment: SegmentId, options: Options| Home {
         name: name(segment),
         dir: dir.join(name(segment)),
@@ -39,15 +39,17 @@ pub(super) fn start(stage: &Stage, rules: Rules, dir: &Path, flight: &Path) -> R
             let mut here = Here { rules, flight: flight.to_owned(), nodes: Vec::new(), writers: Vec::new() };
             for segment in SegmentId::all(COPIES) {
                 let home = home(segment, in_memory());
-                here.nodes.push((Node::open(rules, &home, true).map_err(|failure| failure.message)?, home));
+                here.nodes
+                    .push((Node::open(rules, &home, true).map_err(|failure| Failure::Actor(failure.message))?, home));
             }
             Ok(Box::new(here))
         }
         Stage::Real { executable } => {
             // With the bounds' own limit: a mutant's name would not say that.
             let rules_file = dir.join("rules.json");
-            let text = serde_json::to_string(&rules).map_err(|error| error.to_string())?;
-            std::fs::write(&rules_file, text).map_err(|error| format!("{}: {error}", rules_file.display()))?;
+            let text = serde_json::to_string(&rules).map_err(|error| Failure::Actor(error.to_string()))?;
+            std::fs::write(&rules_file, text)
+                .map_err(|error| Failure::Actor(format!("{}: {error}", rules_file.display())))?;
             let mut processes = Processes {
                 executable: executable.clone(),
                 rules_file,
@@ -57,7 +59,7 @@ pub(super) fn start(stage: &Stage, rules: Rules, dir: &Path, flight: &Path) -> R
                 writers: Vec::new(),
             };
             for segment in SegmentId::all(COPIES) {
-                let node = processes.start_node(segment, true)?;
+                let node = processes.start_node(segment, true).map_err(Failure::Actor)?;
                 processes.nodes.push(node);
             }
             Ok(Box::new(processes))
@@ -83,24 +85,24 @@ struct Here {
 }
 
 impl Actors for Here {
-    fn node(&mut self, segment: SegmentId, command: NodeCommand) -> Result<NodeAnswer, String> {
-        self.nodes[segment.index()].0.handle(command).map_err(|failure| failure.message)
+    fn node(&mut self, segment: SegmentId, command: NodeCommand) -> Result<NodeAnswer, Failure> {
+        self.nodes[segment.index()].0.handle(command).map_err(|failure| Failure::Actor(failure.message))
     }
 
-    fn restart(&mut self, segment: SegmentId) -> Result<(), String> {
+    fn restart(&mut self, segment: SegmentId) -> Result<(), Failure> {
         let (node, home) = &mut self.nodes[segment.index()];
-        *node = Node::open(self.rules, home, false).map_err(|failure| failure.message)?;
+        *node = Node::open(self.rules, home, false).map_err(|failure| Failure::Actor(failure.message))?;
         Ok(())
     }
 
-    fn wipe(&mut self, segment: SegmentId) -> Result<(), String> {
+    fn wipe(&mut self, segment: SegmentId) -> Result<(), Failure> {
         let (node, home) = &mut self.nodes[segment.index()];
         home.options = in_memory();
-        *node = Node::open(self.rules, home, true).map_err(|failure| failure.message)?;
+        *node = Node::open(self.rules, home, true).map_err(|failure| Failure::Actor(failure.message))?;
         Ok(())
     }
 
-    fn hire(&mut self, creates: bool, ve: Epoch) -> Result<WriterAnswer, String> {
+    fn hire(&mut self, creates: bool, ve: Epoch) -> Result<WriterAnswer, Failure> {
         let name = format!("w{}", self.writers.len() + 1);
         let mut writer = Writer::new(self.rules, Some((self.flight.clone(), name)));
         let answer = writer.handle(WriterCommand::Take { creates, ve });
@@ -108,7 +110,7 @@ impl Actors for Here {
         Ok(answer)
     }
 
-    fn writer(&mut self, number: usize, command: WriterCommand) -> Result<WriterAnswer, String> {
+    fn writer(&mut self, number: usize, command: WriterCommand) -> Result<WriterAnswer, Failure> {
         Ok(self.writers[number].handle(command))
     }
 }
@@ -205,36 +207,44 @@ impl Process {
 }
 
 impl Actors for Processes {
-    fn node(&mut self, segment: SegmentId, command: NodeCommand) -> Result<NodeAnswer, String> {
-        self.nodes[segment.index()].say(&command)
+    fn node(&mut self, segment: SegmentId, command: NodeCommand) -> Result<NodeAnswer, Failure> {
+        self.nodes[segment.index()].say(&command).map_err(Failure::Actor)
     }
 
-    fn restart(&mut self, segment: SegmentId) -> Result<(), String> {
+    fn restart(&mut self, segment: SegmentId) -> Result<(), Failure> {
         let process = &mut self.nodes[segment.index()];
-        process.child.kill().and_then(|()| process.child.wait()).map_err(|error| format!("kill: {error}"))?;
-        self.nodes[segment.index()] = self.start_node(segment, false)?;
+        process
+            .child
+            .kill()
+            .and_then(|()| process.child.wait())
+            .map_err(|error| Failure::Actor(format!("kill: {error}")))?;
+        self.nodes[segment.index()] = self.start_node(segment, false).map_err(Failure::Actor)?;
         Ok(())
     }
 
-    fn wipe(&mut self, segment: SegmentId) -> Result<(), String> {
+    fn wipe(&mut self, segment: SegmentId) -> Result<(), Failure> {
         let process = &mut self.nodes[segment.index()];
-        process.child.kill().and_then(|()| process.child.wait()).map_err(|error| format!("kill: {error}"))?;
+        process
+            .child
+            .kill()
+            .and_then(|()| process.child.wait())
+            .map_err(|error| Failure::Actor(format!("kill: {error}")))?;
         let dir = self.dir.join(name(segment));
-        std::fs::remove_dir_all(&dir).map_err(|error| format!("{}: {error}", dir.display()))?;
-        self.nodes[segment.index()] = self.start_node(segment, true)?;
+        std::fs::remove_dir_all(&dir).map_err(|error| Failure::Actor(format!("{}: {error}", dir.display())))?;
+        self.nodes[segment.index()] = self.start_node(segment, true).map_err(Failure::Actor)?;
         Ok(())
     }
 
-    fn hire(&mut self, creates: bool, ve: Epoch) -> Result<WriterAnswer, String> {
+    fn hire(&mut self, creates: bool, ve: Epoch) -> Result<WriterAnswer, Failure> {
         let name = format!("w{}", self.writers.len() + 1);
         let command = self.command("writer", &name);
-        let mut process = self.launch(&name, command)?;
-        let answer = process.say(&WriterCommand::Take { creates, ve })?;
+        let mut process = self.launch(&name, command).map_err(Failure::Actor)?;
+        let answer = process.say(&WriterCommand::Take { creates, ve }).map_err(Failure::Actor)?;
         self.writers.push(process);
         Ok(answer)
     }
 
-    fn writer(&mut self, number: usize, command: WriterCommand) -> Result<WriterAnswer, String> {
-        self.writers[number].say(&command)
+    fn writer(&mut self, number: usize, command: WriterCommand) -> Result<WriterAnswer, Failure> {
+        self.writers[number].say(&command).map_err(Failure::Actor)
     }
 }

@@ -10,7 +10,7 @@ use sextant_model::types::{Epoch, Lsn, SegmentId};
 use sextant_storage::control::{NodeAnswer, NodeCommand, WriterAnswer, WriterCommand, pull};
 use sextant_storage::wire::messages::{NodeReply, NodeRequest, Record};
 
-use super::NEVER_SENT;
+use super::Failure;
 use super::actors::Actors;
 use crate::conformance::COPIES;
 
@@ -43,7 +43,7 @@ struct Sender {
 
 impl Controller {
     /// A new volume with its first writer.
-    pub fn new(actors: Box<dyn Actors>, rules: Rules, bounds: Bounds) -> Result<Self, String> {
+    pub fn new(actors: Box<dyn Actors>, rules: Rules, bounds: Bounds) -> Result<Self, Failure> {
         let metadata = Metadata::of_a_new_volume();
         let mut controller =
             Controller { actors, rules, bounds, metadata, writers: Vec::new(), offered: BTreeMap::new() };
@@ -56,14 +56,15 @@ impl Controller {
     ///
     /// # Errors
     /// Why it cannot be taken.
-    pub fn act(&mut self, action: Action) -> Result<String, String> {
+    pub fn act(&mut self, action: Action) -> Result<String, Failure> {
         let before: Vec<(bool, Lsn)> =
             self.writers.iter().map(|writer| (writer.last.is_open, writer.last.vdl)).collect();
         match action {
             Action::Recover => {
                 let change = Change::TakeVolume { caller: self.metadata.volume_epoch };
                 let changed = self.metadata.apply(&self.rules, change);
-                let record = changed.map_err(|conflict| format!("the volume is not given: {conflict:?}"))?;
+                let record =
+                    changed.map_err(|conflict| Failure::Action(format!("the volume is not given: {conflict:?}")))?;
                 self.hire(false, record.volume_epoch)?;
             }
             Action::FenceRead { instance, segment } => {
@@ -80,13 +81,14 @@ impl Controller {
             }
             Action::Write { instance, segment, lsn } => {
                 let sender = self.sender(instance)?;
-                let record = sender.records.get(&lsn).cloned().ok_or_else(|| format!("{lsn} {NEVER_SENT}"))?;
+                let record =
+                    sender.records.get(&lsn).cloned().ok_or_else(|| Failure::NeverSent(format!("record {lsn}")))?;
                 let request = NodeRequest::Write { ve: sender.ve, records: vec![record] };
                 self.deliver(segment, NodeCommand::Request { connection: instance.into(), request })?;
             }
             Action::Gossip { trunc_ve, segment, lsn } => {
                 let told = self.offered.get(&trunc_ve).and_then(|offered| offered.get(&lsn)).cloned();
-                let record = told.ok_or_else(|| format!("no node has told {lsn} at {trunc_ve}"))?;
+                let record = told.ok_or_else(|| Failure::NeverSent(format!("gossip of {lsn} at {trunc_ve}")))?;
                 self.deliver(segment, NodeCommand::Gossip { trunc_ve, records: vec![record] })?;
             }
             Action::Decide { instance } => {
@@ -105,7 +107,9 @@ impl Controller {
             Action::Wipe { segment } if self.rules.rejoins_after_wipe() => self.actors.wipe(segment)?,
             // Without its disk it does not start: it answers nobody.
             Action::Wipe { .. } => {
-                return Err("a node that has lost its disk stays down, and a case ends with it".to_owned());
+                return Err(Failure::Action(
+                    "a node that has lost its disk stays down, and a case ends with it".to_owned(),
+                ));
             }
             Action::Read { instance } => {
                 self.sender(instance)?;
@@ -138,11 +142,13 @@ impl Controller {
         seen
     }
 
-    fn sender(&self, instance: u8) -> Result<&Sender, String> {
-        self.writers.get(usize::from(instance)).ok_or_else(|| format!("there is no writer w{}", instance + 1))
+    fn sender(&self, instance: u8) -> Result<&Sender, Failure> {
+        self.writers
+            .get(usize::from(instance))
+            .ok_or_else(|| Failure::Action(format!("there is no writer w{}", instance + 1)))
     }
 
-    fn hire(&mut self, creates: bool, ve: Epoch) -> Result<(), String> {
+    fn hire(&mut self, creates: bool, ve: Epoch) -> Result<(), Failure> {
         let answer = self.actors.hire(creates, ve)?;
         let last = WriterAnswer::default();
         self.writers.push(Sender { ve, requests: Vec::new(), records: BTreeMap::new(), writes: 0, last });
@@ -151,7 +157,7 @@ impl Controller {
 
     /// What follows without a choice: writers take the LSNs that they may, recoveries decide as soon as they may, nodes tell
     /// their peers what they have.
-    fn go_on(&mut self) -> Result<(), String> {
+    fn go_on(&mut self) -> Result<(), Failure> {
         for number in 0..self.writers.len() {
             if !self.bounds.late_answers.is_on() && !self.writers[number].last.is_open {
                 self.tell(number, WriterCommand::Wait { milliseconds: GRACE_MS })?;
@@ -169,14 +175,14 @@ impl Controller {
         Ok(())
     }
 
-    fn write(&mut self, number: usize) -> Result<(), String> {
+    fn write(&mut self, number: usize) -> Result<(), Failure> {
         self.writers[number].writes += 1;
         let value = format!("w{}.{}", number + 1, self.writers[number].writes).into_bytes();
         self.tell(number, WriterCommand::Write { key: KEY.to_vec(), value })
     }
 
     /// What a node would tell a peer of its own truncation that holds nothing.
-    fn listen_to(&mut self, segment: SegmentId) -> Result<(), String> {
+    fn listen_to(&mut self, segment: SegmentId) -> Result<(), Failure> {
         let mut trunc_ve = Epoch::default();
         for _ in 0..2 {
             let command = NodeCommand::Request { connection: PEER, request: pull(trunc_ve) };
@@ -197,18 +203,18 @@ impl Controller {
         instance: u8,
         segment: SegmentId,
         is_it: impl Fn(&NodeRequest) -> bool,
-    ) -> Result<(), String> {
+    ) -> Result<(), Failure> {
         let sent = self.sender(instance)?.requests.iter().rev().filter(|(_, request)| is_it(request));
         let request = sent.clone().find(|(to, _)| *to == segment).or_else(|| sent.clone().next());
         let request = request
             .map(|(_, request)| request.clone())
-            .ok_or_else(|| format!("what {instance} is to send {NEVER_SENT}"))?;
+            .ok_or_else(|| Failure::NeverSent(format!("that request of w{}", instance + 1)))?;
         self.deliver(segment, NodeCommand::Request { connection: instance.into(), request })
     }
 
     /// A node takes something; what it appends is synced at once unless a reply left first, one entry at a time; its replies
     /// are heard.
-    fn deliver(&mut self, segment: SegmentId, command: NodeCommand) -> Result<(), String> {
+    fn deliver(&mut self, segment: SegmentId, command: NodeCommand) -> Result<(), Failure> {
         let syncs = matches!(command, NodeCommand::Sync { .. });
         let mut answer = self.actors.node(segment, command)?;
         let replied_first = answer.replies.iter().any(|(_, reply)| !matches!(reply, NodeReply::Refused { .. }));
@@ -223,7 +229,7 @@ impl Controller {
         }
     }
 
-    fn hear(&mut self, segment: SegmentId, answer: NodeAnswer) -> Result<(), String> {
+    fn hear(&mut self, segment: SegmentId, answer: NodeAnswer) -> Result<(), Failure> {
         for (connection, reply) in answer.replies {
             let number = connection as usize;
             // Refusals are lost: they only make a writer stop.
@@ -235,13 +241,13 @@ impl Controller {
         Ok(())
     }
 
-    fn tell(&mut self, number: usize, command: WriterCommand) -> Result<(), String> {
+    fn tell(&mut self, number: usize, command: WriterCommand) -> Result<(), Failure> {
         let answer = self.actors.writer(number, command)?;
         self.take_in(number, answer)
     }
 
     /// Keeps what a writer sends; what it asks for itself alone (pages, records for a write-back) it gets at once.
-    fn take_in(&mut self, number: usize, answer: WriterAnswer) -> Result<(), String> {
+    fn take_in(&mut self, number: usize, answer: WriterAnswer) -> Result<(), Failure> {
         self.writers[number].last = WriterAnswer { requests: Vec::new(), ..answer };
         for (segment, request) in answer.requests {
             match request {

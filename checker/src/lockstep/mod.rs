@@ -14,6 +14,7 @@
 mod actors;
 mod controller;
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use sextant_model::action::Action;
@@ -26,13 +27,47 @@ use controller::Controller;
 
 /// The area whose actors run.
 pub const AREA: &str = "core";
-/// How the reason ends where a case needs a message that the model sends and the actors do not.
-pub const NEVER_SENT: &str = "was never sent";
 const JUDGED: [&str; 15] =
     ["S1", "S3", "S4", "S5", "S5b", "S7", "S9", "S10", "S11", "S12", "S13", "S14", "S15", "S16", "S33"];
 
 /// Orders in which the record of a case is judged at most.
 const ORDERS: u64 = 400;
+
+/// Why a case was not acted out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// It is of another area, or names a property that no record shows.
+    Case(String),
+    /// An action cannot be taken.
+    Action(String),
+    /// An action hands over what the model's actors send and these have not.
+    NeverSent(String),
+    /// An actor failed, or what it recorded cannot be read: nothing is said about the case.
+    Actor(String),
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Failure::Case(reason) | Failure::Action(reason) | Failure::Actor(reason) => f.write_str(reason),
+            Failure::NeverSent(what) => write!(f, "{what} was never sent"),
+        }
+    }
+}
+
+impl std::error::Error for Failure {}
+
+impl Failure {
+    fn at(self, action: usize) -> Self {
+        let at = |reason: String| format!("action {action}: {reason}");
+        match self {
+            Failure::Case(reason) => Failure::Case(at(reason)),
+            Failure::Action(reason) => Failure::Action(at(reason)),
+            Failure::NeverSent(what) => Failure::NeverSent(at(what)),
+            Failure::Actor(reason) => Failure::Actor(at(reason)),
+        }
+    }
+}
 
 /// Who acts.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,28 +92,27 @@ pub struct Replayed {
 /// Acts `case` out, with everything that the actors leave behind in `dir`, which exists.
 ///
 /// # Errors
-/// A case of another area or with a property that no record shows; an action that the actors cannot take, with its number; an actor
-/// that fails.
-pub fn replay(case: &Case, stage: &Stage, dir: &Path) -> Result<Replayed, String> {
+/// [`Failure`], with the number of the action from 1.
+pub fn replay(case: &Case, stage: &Stage, dir: &Path) -> Result<Replayed, Failure> {
     if case.area != AREA {
-        return Err(format!("the actors run the core; {} is in the model only", case.area));
+        return Err(Failure::Case(format!("the actors run the core; {} is in the model only", case.area)));
     }
     let bounds: Bounds = parsed("bounds", &case.bounds)?;
     let rules: Rules = parsed("rules", &case.rules)?;
     let rules = rules.with_lal(bounds.lal);
     let expected = case.violates.as_deref().map(judged_property).transpose()?;
     let flight = dir.join("flight");
-    std::fs::create_dir_all(&flight).map_err(|error| format!("{}: {error}", flight.display()))?;
+    std::fs::create_dir_all(&flight).map_err(|error| Failure::Actor(format!("{}: {error}", flight.display())))?;
     let actors = actors::start(stage, rules, dir, &flight)?;
     let mut controller = Controller::new(actors, rules, bounds)?;
     let mut lines = Vec::new();
     for (number, action) in case.actions.iter().enumerate() {
         let action: Action = parsed("action", action)?;
-        let line = controller.act(action).map_err(|reason| format!("action {}: {reason}", number + 1))?;
+        let line = controller.act(action).map_err(|failure| failure.at(number + 1))?;
         lines.push(line);
     }
     controller.finish();
-    let run = Run::load(&flight)?;
+    let run = Run::load(&flight).map_err(Failure::Actor)?;
     let conformance = judged(&run, rules, expected);
     let as_expected = match (&conformance.finding, expected) {
         (Finding::Violated { violation, .. }, Some(property)) => violation.property == property,
@@ -109,11 +143,13 @@ pub fn shows(property: &str) -> bool {
 }
 
 /// A property that is judged on records.
-fn judged_property(id: &str) -> Result<&'static str, String> {
+fn judged_property(id: &str) -> Result<&'static str, Failure> {
     let found = JUDGED.into_iter().find(|judged| *judged == id);
-    found.ok_or_else(|| format!("{id} is not judged on what actors recorded; there are {}", JUDGED.join(", ")))
+    found.ok_or_else(|| {
+        Failure::Case(format!("{id} is not judged on what actors recorded; there are {}", JUDGED.join(", ")))
+    })
 }
 
-fn parsed<T: serde::de::DeserializeOwned>(what: &str, value: &serde_json::Value) -> Result<T, String> {
-    serde_json::from_value(value.clone()).map_err(|error| format!("{what} {value}: {error}"))
+fn parsed<T: serde::de::DeserializeOwned>(what: &str, value: &serde_json::Value) -> Result<T, Failure> {
+    serde_json::from_value(value.clone()).map_err(|error| Failure::Case(format!("{what} {value}: {error}")))
 }
