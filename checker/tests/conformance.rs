@@ -6,8 +6,12 @@ use std::path::Path;
 use sextant::conformance::{Conformance, Finding, Options, judge};
 use sextant::diagnosis::Diagnosis;
 use sextant::verdict::Verdict;
-use sextant_model::mutants;
+use sextant_model::logset::{Intervals, LogSet};
 use sextant_model::rules::Rules;
+use sextant_model::segment::Event;
+use sextant_model::types::{Epoch, Lsn, Nonce, SegmentId};
+use sextant_model::{instance, mutants};
+use sextant_storage::flight::{Entry, NodeEntry, Recorder, WriterEntry, digest, read};
 use sextant_storage::sim::{self, ExecutorMistake, FaultKind, Plan, run_recorded};
 
 /// Runs a seed that records in `dir`, without judging it on the way; by which rules.
@@ -138,4 +142,136 @@ fn nothing_recorded_is_no_conformance() {
     fs::write(dir.path().join("a1.0001.flight"), "hello, world").unwrap();
     let error = judge(dir.path(), &Options::new(Rules::adopted())).unwrap_err();
     assert!(error.contains("a1.0001.flight: no flight recorder's file"), "{error}");
+}
+
+/// Changes what one file says, as a process that did something else would have written it.
+fn forge<E: Entry>(dir: &Path, name: &str, life: usize, change: impl FnOnce(&mut Vec<E>)) {
+    let path = dir.join(format!("{name}.{life:04}.flight"));
+    let mut entries = read::<E>(&path).unwrap().entries;
+    change(&mut entries);
+    fs::remove_file(&path).unwrap();
+    // The first life without a file is the one just removed.
+    let mut recorder = Recorder::create(dir, name).unwrap();
+    entries.into_iter().for_each(|entry| recorder.push(entry));
+    recorder.flush().unwrap();
+}
+
+/// What of a node's entries has this, changed by `change`.
+fn change_first(entries: &mut [NodeEntry], mut change: impl FnMut(&mut NodeEntry) -> bool) {
+    assert!(entries.iter_mut().any(&mut change), "there is such an entry");
+}
+
+/// The node whose second life was recorded.
+fn restarted(dir: &Path) -> String {
+    let mut names = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let file = names.find(|name| !name.starts_with('w') && name.ends_with(".0002.flight")).expect("a node restarted");
+    file[..2].to_owned()
+}
+
+/// Every check of pass A and every cause of pass B refuses a record that is wrong in just that.
+#[test]
+fn each_kind_of_forgery_is_found() {
+    type Forgery = fn(&Path);
+    let forgeries: [(&str, &str, Forgery); 10] = [
+        ("other effects", "the node's were others", |dir| {
+            forge(dir, "b1", 1, |entries| {
+                change_first(entries, |entry| match entry {
+                    NodeEntry::Stepped { effects, .. } => {
+                        *effects ^= 1;
+                        true
+                    }
+                    _ => false,
+                });
+            });
+        }),
+        ("another record", "another record here", |dir| {
+            // The last one of a life has not been read back from a disk before the merge sees it.
+            forge(dir, "b1", 1, |entries| {
+                entries.reverse();
+                change_first(entries, |entry| match entry {
+                    NodeEntry::Stepped { record, .. } if *record != 0 => {
+                        *record ^= 1;
+                        true
+                    }
+                    _ => false,
+                });
+                entries.reverse();
+            });
+        }),
+        ("more synced than appended", "1000 entries synced", |dir| {
+            forge(dir, "b1", 1, |entries| {
+                change_first(entries, |entry| match entry {
+                    NodeEntry::Stepped { event: Event::Synced { entries }, .. } => {
+                        *entries = 1000;
+                        true
+                    }
+                    _ => false,
+                });
+            });
+        }),
+        ("gossip of what it lacks", "which it had not synced", |dir| {
+            forge(dir, "b1", 1, |entries: &mut Vec<NodeEntry>| {
+                let started = entries.iter().find_map(|entry| match entry {
+                    NodeEntry::Started { disk, .. } => Some(disk.trunc_ve),
+                    _ => None,
+                });
+                let mut lsns = Intervals::default();
+                lsns.insert(Lsn(7_777_777_777));
+                entries.insert(1, NodeEntry::Pushed { trunc_ve: started.unwrap(), lsns });
+            });
+        }),
+        ("gossip of another epoch", "it told a peer of e99", |dir| {
+            forge(dir, "b1", 1, |entries: &mut Vec<NodeEntry>| {
+                entries.insert(1, NodeEntry::Pushed { trunc_ve: Epoch(99), lsns: Intervals::default() });
+            });
+        }),
+        ("a page that may not be read", "may be answered", |dir| {
+            forge(dir, "b1", 1, |entries: &mut Vec<NodeEntry>| {
+                entries.insert(1, NodeEntry::Read { ve: Epoch(1), read_point: Lsn(9_999), answer: Ok(()) });
+            });
+        }),
+        ("a disk without what was synced", "it is back without what it had", |dir| {
+            forge(dir, &restarted(dir), 2, |entries| {
+                change_first(entries, |entry| match entry {
+                    NodeEntry::Started { disk, .. } => {
+                        disk.held = Intervals::default();
+                        disk.trunc_ve = Epoch(1);
+                        true
+                    }
+                    _ => false,
+                });
+            });
+        }),
+        ("a disk with other contents", "their contents are others", |dir| {
+            forge(dir, &restarted(dir), 2, |entries| {
+                change_first(entries, |entry| match entry {
+                    NodeEntry::Started { records, .. } => {
+                        *records ^= 1;
+                        true
+                    }
+                    _ => false,
+                });
+            });
+        }),
+        ("an epoch taken twice", "took the volume twice", |dir| {
+            forge(dir, "w1", 1, |entries: &mut Vec<WriterEntry>| entries.push(entries[0].clone()));
+        }),
+        ("an answer that nobody gave", "nobody caused", |dir| {
+            forge(dir, "w1", 1, |entries: &mut Vec<WriterEntry>| {
+                let WriterEntry::Took { ve, .. } = entries[0] else { panic!("it begins with its epoch") };
+                let event = instance::Event::Confirmed { from: SegmentId(0), ve, nonce: Nonce(7_777) };
+                let effects = digest::<[instance::Effect]>(&[]);
+                entries.push(WriterEntry::Stepped { event, effects });
+            });
+        }),
+    ];
+    for (what, reason, forgery) in forgeries {
+        let dir = tempfile::tempdir().unwrap();
+        let rules = record_for(4000, dir.path(), 2, sim::Options::new(Rules::adopted()));
+        assert_eq!(judged(dir.path(), rules).verdict(), Verdict::Valid, "before: {what}");
+        forgery(dir.path());
+        let conformance = judged(dir.path(), rules);
+        assert_eq!(conformance.diagnosis(), Some(Diagnosis::Executor), "{what}: {:?}", conformance.lines());
+        assert!(conformance.lines().iter().any(|line| line.contains(reason)), "{what}: {:?}", conformance.lines());
+    }
 }

@@ -277,7 +277,7 @@ fn conclude(config: &Config, store: &Store, happened: Happened) -> Result<Outcom
     let conformance = conform(config, store)?;
     let picture = Picture::of_report("history.jsonl", MODEL, &history, &judgement.report);
     store.write_with(PICTURE, |out| picture::page(&picture, out))?;
-    let (verdict, fault) = together(judgement.verdict, &conformance);
+    let (verdict, fault) = together(judgement.verdict, conformance.verdict(), conformance.diagnosis());
     let mut reasons = judgement.reasons;
     reasons.extend(conformance.lines());
     Ok(Outcome {
@@ -313,10 +313,12 @@ fn conform(config: &Config, store: &Store) -> Result<Conformance, HarnessError> 
 
 /// The verdict on a run from that on its history and that on its record; and whose fault it is if it is invalid. A history that
 /// cannot be of a run that conforms is one that the properties should have forbidden.
-fn together(history: Verdict, conformance: &Conformance) -> (Verdict, Option<Diagnosis>) {
-    match (history, conformance.verdict()) {
-        (Verdict::Invalid, Verdict::Valid | Verdict::Unknown) => (Verdict::Invalid, Some(Diagnosis::Specification)),
-        (_, Verdict::Invalid) => (Verdict::Invalid, conformance.diagnosis()),
+fn together(history: Verdict, record: Verdict, whose: Option<Diagnosis>) -> (Verdict, Option<Diagnosis>) {
+    match (history, record) {
+        (_, Verdict::Invalid) => (Verdict::Invalid, whose),
+        (Verdict::Invalid, Verdict::Valid) => (Verdict::Invalid, Some(Diagnosis::Specification)),
+        // Without a record nobody knows.
+        (Verdict::Invalid, Verdict::Unknown) => (Verdict::Invalid, None),
         (Verdict::Unknown, _) | (_, Verdict::Unknown) => (Verdict::Unknown, None),
         (Verdict::Valid, Verdict::Valid) => (Verdict::Valid, None),
     }
@@ -346,4 +348,28 @@ fn keep(config: &Config, store: &Store, outcome: &Outcome) -> Result<(), Harness
 
 fn milliseconds(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_is_somebodys_only_where_that_is_known() {
+        use Verdict::{Invalid, Unknown, Valid};
+        let protocol = Some(Diagnosis::Protocol);
+        for (history, record, whose, expected) in [
+            (Valid, Valid, None, (Valid, None)),
+            (Invalid, Valid, None, (Invalid, Some(Diagnosis::Specification))),
+            (Invalid, Unknown, None, (Invalid, None)),
+            (Invalid, Invalid, protocol, (Invalid, protocol)),
+            (Valid, Invalid, protocol, (Invalid, protocol)),
+            (Unknown, Invalid, protocol, (Invalid, protocol)),
+            (Unknown, Valid, None, (Unknown, None)),
+            (Valid, Unknown, None, (Unknown, None)),
+            (Unknown, Unknown, None, (Unknown, None)),
+        ] {
+            assert_eq!(together(history, record, whose), expected, "{history} {record}");
+        }
+    }
 }
