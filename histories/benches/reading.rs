@@ -9,8 +9,9 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
+use sextant_histories::formats::{Format, ReadOptions, read as read_format, write as write_format};
 use sextant_histories::generate::{Config, Values, generate};
-use sextant_histories::{History, Reader};
+use sextant_histories::{History, Reader, Value};
 
 /// What to read, by name.
 const FILES: [(&str, Values, u32, usize); 3] = [
@@ -19,8 +20,11 @@ const FILES: [(&str, Values, u32, usize); 3] = [
     ("cas-register, 5 values, 1 key", Values::Few(5), 30, 1),
 ];
 
-/// How to read it, by name.
+/// How to read it in the native format, by name.
 const WAYS: [&str; 4] = ["stream, long way", "stream", "history, long way", "history"];
+
+/// How to read it in another format. There is a history only once all events are there.
+const OTHER_WAYS: [&str; 2] = ["history, long way", "history"];
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
@@ -30,19 +34,32 @@ fn main() {
     let operations = arguments.first().map_or(1_000_000, |count| count.parse().expect("a number of operations"));
     let directory = tempfile::tempdir().expect("a directory for the files");
     println!("{operations} operations, 20 clients\n");
-    println!("{:<34} {:<18} {:>8} {:>9} {:>10} {:>8}", "file", "way", "bytes", "seconds", "lines/s", "peak MB");
+    println!(
+        "{:<34} {:<7} {:<18} {:>8} {:>9} {:>10} {:>8}",
+        "file", "format", "way", "bytes", "seconds", "lines/s", "peak MB"
+    );
     for (name, values, cas_percent, keys) in FILES {
-        let path = directory.path().join("h.jsonl");
-        write(&path, &Config { operations, clients: 20, keys, values, cas_percent, ..Config::default() });
-        let bytes = std::fs::metadata(&path).map_or(0, |metadata| metadata.len());
-        for way in WAYS {
-            let run = |_| {
-                let itself = std::env::current_exe().expect("the path of this program");
-                let output = Command::new(itself).arg(way).arg(&path).output().expect("a second process");
-                String::from_utf8_lossy(&output.stdout).trim().to_owned()
-            };
-            let shown = [(); 2].map(run)[1].clone();
-            println!("{name:<34} {way:<18} {:>7}M {shown}", bytes / 1_000_000);
+        let native = directory.path().join("h.native");
+        write(&native, &Config { operations, clients: 20, keys, values, cas_percent, ..Config::default() });
+        for format in Format::WRITTEN {
+            let path = directory.path().join("h").with_extension(format.name());
+            if format != Format::Native {
+                let history = History::read(&native).expect("the file that was written");
+                let mut file = BufWriter::new(File::create(&path).expect("a file"));
+                write_format(&history, &Value::Null, format, &mut file).expect("room for the file");
+                file.flush().expect("room for the file");
+            }
+            let bytes = std::fs::metadata(&path).map_or(0, |metadata| metadata.len());
+            let ways = if format == Format::Native { &WAYS[..] } else { &OTHER_WAYS };
+            for way in ways {
+                let run = |_| {
+                    let itself = std::env::current_exe().expect("the path of this program");
+                    let output = Command::new(itself).arg(way).arg(&path).output().expect("a second process");
+                    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+                };
+                let shown = [(); 2].map(run)[1].clone();
+                println!("{name:<34} {:<7} {way:<18} {:>7}M {shown}", format.name(), bytes / 1_000_000);
+            }
         }
     }
 }
@@ -58,6 +75,14 @@ fn write(path: &Path, config: &Config) {
 
 fn read(way: &str, path: &Path) {
     let start = Instant::now();
+    if path.extension().is_none_or(|extension| extension != "native") {
+        let without_short_cut = way.ends_with("long way");
+        let loaded = read_format(path, &ReadOptions { without_short_cut, ..ReadOptions::default() });
+        let history = loaded.expect("a right file").history;
+        let (lines, seconds) = (history.len(), start.elapsed().as_secs_f64());
+        std::mem::forget(history);
+        return println!("{seconds:>9.3} {:>10.0} {:>8}", lines as f64 / seconds, peak());
+    }
     let reader = Reader::open(path).expect("the file that was written");
     let mut reader = if way.ends_with("long way") { reader.without_short_cut() } else { reader };
     let lines = if way.starts_with("stream") {

@@ -1,7 +1,7 @@
 //! What must hold of a reader whatever bytes it is given. A panic is a finding.
 
-use sextant_histories::formats::{Format, ReadOptions, read_bytes, write};
-use sextant_histories::{Event, Fault, History, Reader, Warnings};
+use sextant_histories::formats::{Format, Loaded, ReadOptions, read_bytes, write};
+use sextant_histories::{Error, Event, Fault, History, Reader, Warnings};
 
 /// The native reader: both its ways say the same, what it accepts survives being written again, and what it refuses it
 /// refuses by line and in one line.
@@ -25,12 +25,15 @@ pub fn native(bytes: &[u8]) {
     }
 }
 
-/// The reader of another format, or of whichever it finds: what it accepts can be written in every format that has a
+/// The reader of another format, or of whichever it finds: both its ways say the same; what it accepts can be written in every format that has a
 /// writer, and comes back; what it refuses it refuses in one line.
 pub fn format(format: Option<Format>, bytes: &[u8]) {
     for salvage in [false, true] {
         let options = ReadOptions { format, salvage, ..ReadOptions::default() };
-        let loaded = match read_bytes("input", bytes, &options) {
+        let read = read_bytes("input", bytes, &options);
+        let long = read_bytes("input", bytes, &ReadOptions { without_short_cut: true, ..options });
+        assert_eq!(all_of(&read), all_of(&long), "the short cut says something else");
+        let loaded = match read {
             Ok(loaded) => loaded,
             Err(error) => {
                 let placed = error.line.is_some() || matches!(error.fault, Fault::UnknownFormat(_));
@@ -48,6 +51,13 @@ pub fn format(format: Option<Format>, bytes: &[u8]) {
             assert_eq!(again.history.about(), loaded.history.about());
         }
     }
+}
+
+/// Everything that came out, with the line of each event.
+fn all_of(read: &Result<Loaded, Error>) -> Result<String, String> {
+    let loaded = read.as_ref().map_err(ToString::to_string)?;
+    let lines: Vec<usize> = (0..loaded.history.len()).map(|event| loaded.history.line(event)).collect();
+    Ok(format!("{loaded:?} {lines:?}"))
 }
 
 type Told = (Vec<Result<(usize, Event), String>>, Option<String>, Warnings);

@@ -225,7 +225,7 @@ fn events_of(operation: &Operation) -> impl Iterator<Item = (usize, Event)> + '_
 
 /// Collects events that a [`Pairing`] has accepted.
 #[derive(Default)]
-struct Builder {
+pub(crate) struct Builder {
     operations: Vec<Operation>,
     events: usize,
 }
@@ -244,22 +244,44 @@ impl Builder {
     }
 
     fn push(&mut self, operation: usize, event: Event) {
-        let moment = Moment { index: self.events, time: event.time };
-        self.events += 1;
         let outcome = match event.kind {
-            Kind::Invoke => {
-                return self.operations.push(begin(moment, event.process, event.key, event.call));
-            }
+            Kind::Invoke => return self.begin(event.process, event.key, event.call, event.time),
             Kind::Ok(reply) => Outcome::Ok(reply),
             Kind::Fail => Outcome::Fail,
             Kind::Info => Outcome::Indeterminate,
         };
+        self.end(operation, outcome, event.time);
+    }
+
+    pub(crate) fn begin(&mut self, process: u64, key: Key, call: Call, time: Option<u64>) {
+        let invoked = self.moment(time);
+        self.operations.push(Operation {
+            process,
+            key,
+            call,
+            outcome: Outcome::Indeterminate,
+            invoked,
+            completed: None,
+        });
+    }
+
+    pub(crate) fn end(&mut self, operation: usize, outcome: Outcome, time: Option<u64>) {
+        let moment = self.moment(time);
         let operation = &mut self.operations[operation];
         operation.outcome = outcome;
         operation.completed = Some(moment);
     }
 
-    fn finish(self, about: Option<&str>) -> History {
+    fn moment(&mut self, time: Option<u64>) -> Moment {
+        self.events += 1;
+        Moment { index: self.events - 1, time }
+    }
+
+    pub(crate) fn with_room(operations: usize) -> Self {
+        Self { operations: Vec::with_capacity(operations), events: 0 }
+    }
+
+    pub(crate) fn finish(self, about: Option<&str>) -> History {
         History {
             about: about.map(str::to_owned),
             operations: self.operations,
@@ -267,8 +289,4 @@ impl Builder {
             lines: Lines::default(),
         }
     }
-}
-
-fn begin(invoked: Moment, process: u64, key: Key, call: Call) -> Operation {
-    Operation { process, key, call, outcome: Outcome::Indeterminate, invoked, completed: None }
 }

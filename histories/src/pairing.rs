@@ -101,7 +101,7 @@ impl Pairing {
     /// Takes the next event and says to which operation it belongs. An error leaves everything as it was.
     pub(crate) fn accept(&mut self, event: &Event) -> Result<usize, Misuse> {
         match &event.kind {
-            Kind::Invoke => self.invoke(event),
+            Kind::Invoke => self.begin(event.process, &event.call, &event.key),
             Kind::Ok(_) | Kind::Fail | Kind::Info => self.complete(event),
         }
     }
@@ -114,19 +114,27 @@ impl Pairing {
         }
     }
 
-    fn invoke(&mut self, event: &Event) -> Result<usize, Misuse> {
-        let process = event.process;
+    /// A process starts an operation, whose number is returned. An error leaves everything as it was.
+    pub(crate) fn begin(&mut self, process: u64, call: &Call, key: &Key) -> Result<usize, Misuse> {
         let slot = self.processes.entry(process);
         match slot {
             Process::Busy(_) => Err(Misuse::DoubleInvocation { process }),
             Process::Gone => Err(Misuse::AfterInfo { process }),
             Process::Idle => {
                 let operation = self.operations;
-                *slot = Process::Busy(Open { call: event.call.clone(), key: event.key.clone(), operation });
+                *slot = Process::Busy(Open { call: call.clone(), key: key.clone(), operation });
                 self.operations += 1;
                 Ok(operation)
             }
         }
+    }
+
+    /// A process ends what it has open, in `info` if it is `gone`. Whether the completion belongs to it is the caller's to
+    /// look at.
+    pub(crate) fn end(&mut self, process: u64, gone: bool) -> Result<usize, Misuse> {
+        let operation = self.open(process).ok_or(Misuse::NotInvoked { process })?.operation;
+        *self.processes.entry(process) = if gone { Process::Gone } else { Process::Idle };
+        Ok(operation)
     }
 
     fn complete(&mut self, event: &Event) -> Result<usize, Misuse> {
@@ -140,10 +148,7 @@ impl Pairing {
         {
             return Err(Misuse::WrongReply { process });
         }
-        let operation = open.operation;
-        let after = if event.kind == Kind::Info { Process::Gone } else { Process::Idle };
-        *self.processes.entry(process) = after;
-        Ok(operation)
+        self.end(process, event.kind == Kind::Info)
     }
 }
 

@@ -116,11 +116,7 @@ impl Quick {
 
     fn string(&mut self, rest: &mut Rest<'_>) -> Option<Arc<str>> {
         rest.expect(b"\"")?;
-        let plain = |byte: &u8| matches!(byte, b' '..=b'~') && *byte != b'"' && *byte != b'\\';
-        let length = rest.0.iter().position(|byte| !plain(byte))?;
-        let (text, after) = rest.0.split_at(length);
-        rest.0 = after;
-        rest.expect(b"\"")?;
+        let text = rest.plain()?;
         self.strings.shared(text)
     }
 }
@@ -149,17 +145,17 @@ fn read(kind: Type, value: Given) -> Option<(Call, Kind)> {
 
 /// What is left of a line. Where a method answers `None`, or `skip` false, the line is not of the common shape; what is
 /// left does not matter then.
-struct Rest<'a>(&'a [u8]);
+pub(crate) struct Rest<'a>(pub(crate) &'a [u8]);
 
 impl<'a> Rest<'a> {
     #[inline]
-    fn expect<const N: usize>(&mut self, prefix: &[u8; N]) -> Option<()> {
+    pub(crate) fn expect<const N: usize>(&mut self, prefix: &[u8; N]) -> Option<()> {
         self.0 = self.0.strip_prefix(prefix)?;
         Some(())
     }
 
     #[inline]
-    fn skip<const N: usize>(&mut self, prefix: &[u8; N]) -> bool {
+    pub(crate) fn skip<const N: usize>(&mut self, prefix: &[u8; N]) -> bool {
         self.expect(prefix).is_some()
     }
 
@@ -173,7 +169,18 @@ impl<'a> Rest<'a> {
         Some(word)
     }
 
-    fn truth(&mut self) -> Option<bool> {
+    /// Printable ASCII without escapes, up to the quote behind it.
+    #[inline]
+    pub(crate) fn plain(&mut self) -> Option<&'a [u8]> {
+        let plain = |byte: &u8| matches!(byte, b' '..=b'~') && *byte != b'"' && *byte != b'\\';
+        let length = self.0.iter().position(|byte| !plain(byte))?;
+        let (text, after) = self.0.split_at(length);
+        self.0 = after;
+        self.expect(b"\"")?;
+        Some(text)
+    }
+
+    pub(crate) fn truth(&mut self) -> Option<bool> {
         if self.skip(b"true") {
             return Some(true);
         }
@@ -182,12 +189,12 @@ impl<'a> Rest<'a> {
 
     /// Nineteen digits always fit into 64 bits without sign, and nanoseconds since 1970 have nineteen.
     #[inline]
-    fn unsigned(&mut self) -> Option<u64> {
+    pub(crate) fn unsigned(&mut self) -> Option<u64> {
         self.digits(19)
     }
 
     /// Not `-0`, which JSON has and the format does not: it reads as a float.
-    fn integer(&mut self) -> Option<i64> {
+    pub(crate) fn integer(&mut self) -> Option<i64> {
         let negative = self.skip(b"-");
         let magnitude = i64::try_from(self.digits(18)?).ok()?;
         match (negative, magnitude) {
@@ -219,7 +226,7 @@ impl<'a> Rest<'a> {
 
 /// Strings met lately, one a slot: the names of keys come again and again. The memory is bounded whatever the file has.
 #[derive(Default)]
-struct Strings {
+pub(crate) struct Strings {
     slots: Vec<Option<Arc<str>>>,
 }
 
@@ -229,7 +236,7 @@ const SHARED: usize = 40;
 
 impl Strings {
     /// `text` is ASCII, or there is nothing to share.
-    fn shared(&mut self, text: &[u8]) -> Option<Arc<str>> {
+    pub(crate) fn shared(&mut self, text: &[u8]) -> Option<Arc<str>> {
         let text = std::str::from_utf8(text).ok()?;
         if text.len() > SHARED {
             return Some(text.into());

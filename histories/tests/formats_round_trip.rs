@@ -174,7 +174,10 @@ fn read_all(bytes: &[u8]) -> Result<(), proptest::test_runner::TestCaseError> {
     for format in Format::ALL.into_iter().map(Some).chain([None]) {
         for salvage in [false, true] {
             let options = ReadOptions { format, salvage, ..ReadOptions::default() };
-            if let Err(error) = read_bytes("f", bytes, &options) {
+            let read = read_bytes("f", bytes, &options);
+            let long = read_bytes("f", bytes, &ReadOptions { without_short_cut: true, ..options });
+            prop_assert_eq!(format!("{:?}", &read), format!("{:?}", long), "the short cut says something else");
+            if let Err(error) = read {
                 let text = error.to_string();
                 prop_assert!(text.starts_with('f') && !text.contains('\n'), "{}", text);
             }

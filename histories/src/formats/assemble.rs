@@ -1,71 +1,15 @@
 //! From events as a file has them to a history: in order, completions joined to what they complete, keys found.
 
-use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
 
 use super::Independent;
+use super::said::{Event, Events, F, Kind, TRANSFER};
 use super::source::{At, Bad};
 use crate::error::Fault;
-use crate::event::{self, Call, Micro, MicroKind, Reply};
-use crate::history::History;
-use crate::pairing::Misuse;
+use crate::event::{Call, Micro, MicroKind, Reply};
+use crate::history::{Builder, History, Outcome};
+use crate::pairing::{Misuse, Pairing};
 use crate::value::{Key, Value};
-
-/// What a function is called.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum F {
-    Read,
-    Write,
-    Cas,
-    Append,
-    Add,
-    Remove,
-    Contains,
-    Enqueue,
-    Dequeue,
-    /// Dequeues until nothing is left.
-    Drain,
-    Push,
-    Pop,
-    Insert,
-    PopMin,
-    Acquire,
-    Release,
-    Txn,
-    /// Between accounts of a bank, whose reads are not those of a register.
-    Transfer,
-    Other(Arc<str>),
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
-    Invoke,
-    Ok,
-    Fail,
-    Info,
-}
-
-/// An event before it is held against the others.
-#[derive(Clone, Debug)]
-pub(super) struct Event {
-    pub(super) at: At,
-    /// None where the file does not say: each operation is then a process of its own.
-    pub(super) process: Option<u64>,
-    pub(super) kind: Kind,
-    pub(super) f: F,
-    /// None where it is absent, and for `fail` and `info`.
-    pub(super) value: Option<Value>,
-    /// Whether the value was a map: what a read of accounts returns.
-    pub(super) is_map: bool,
-    /// What was returned, said apart from the value.
-    pub(super) result: Option<Value>,
-    /// A cas that found another value.
-    pub(super) differed: bool,
-    pub(super) key: Option<Key>,
-    pub(super) index: Option<u64>,
-    pub(super) time: Option<u64>,
-}
 
 /// What was odd.
 #[derive(Debug, Default)]
@@ -82,41 +26,6 @@ pub(super) struct Rules {
     pub(super) independent: Independent,
     /// Whether a read that returned null says nothing.
     pub(super) null_read_is_unknown: bool,
-}
-
-impl F {
-    /// The function of this name. What starts with `custom:` belongs to a model of the user's own.
-    pub(super) fn of(name: &str) -> Option<Self> {
-        Some(match name {
-            "read" => Self::Read,
-            "write" => Self::Write,
-            "cas" => Self::Cas,
-            "append" => Self::Append,
-            "add" => Self::Add,
-            "remove" => Self::Remove,
-            "contains" => Self::Contains,
-            "enqueue" => Self::Enqueue,
-            "dequeue" => Self::Dequeue,
-            "drain" => Self::Drain,
-            "push" => Self::Push,
-            "pop" => Self::Pop,
-            "insert" => Self::Insert,
-            "pop-min" => Self::PopMin,
-            "acquire" => Self::Acquire,
-            "release" => Self::Release,
-            "txn" => Self::Txn,
-            "transfer" => Self::Transfer,
-            _ => match name.strip_prefix("custom:") {
-                None | Some("") => return None,
-                Some(name) => Self::Other(name.into()),
-            },
-        })
-    }
-
-    /// Whether its value is what it returned.
-    fn returns(&self) -> bool {
-        matches!(self, Self::Read | Self::Dequeue | Self::Drain | Self::Pop | Self::PopMin)
-    }
 }
 
 impl Notes {
@@ -145,7 +54,7 @@ impl Notes {
 
 /// The history of these events.
 pub(super) fn assemble(
-    mut events: Vec<Event>,
+    mut events: Events,
     rules: Rules,
     about: Option<String>,
     notes: &mut Notes,
@@ -171,7 +80,7 @@ pub(super) fn assemble(
 }
 
 /// Where every event has an index, that is their order; where none has, it is the order in the file.
-fn by_index(events: &mut [Event], notes: &mut Notes) -> Result<(), Bad> {
+fn by_index(events: &mut Events, notes: &mut Notes) -> Result<(), Bad> {
     let with = events.iter().filter(|event| event.index.is_some()).count();
     if with < events.len() {
         if with > 0 {
@@ -179,21 +88,21 @@ fn by_index(events: &mut [Event], notes: &mut Notes) -> Result<(), Bad> {
         }
         return Ok(());
     }
-    notes.moved = events.windows(2).filter(|pair| pair[1].index < pair[0].index).count();
+    notes.moved = events.pairs().filter(|(one, next)| next.index < one.index).count();
     if notes.moved > 0 {
-        events.sort_by_key(|event| event.index);
+        events.sort_by_index();
     }
-    match events.windows(2).find(|pair| pair[0].index == pair[1].index) {
-        Some([_, again]) => {
+    match events.pairs().find(|(one, next)| one.index == next.index) {
+        Some((_, again)) => {
             Err(Bad::malformed(again.at, format!("the index {} occurs twice", again.index.unwrap_or_default())))
         }
-        _ => Ok(()),
+        None => Ok(()),
     }
 }
 
 /// Where no event says whose it is, each invocation starts a process of its own, which claims nothing about sessions, and
 /// a completion belongs to the one open operation that it can belong to.
-fn name_processes(events: &mut [Event]) -> Result<(), Bad> {
+fn name_processes(events: &mut Events) -> Result<(), Bad> {
     let without = events.iter().filter(|event| event.process.is_none()).count();
     if without == 0 {
         return Ok(());
@@ -203,7 +112,7 @@ fn name_processes(events: &mut [Event]) -> Result<(), Bad> {
     }
     let mut open: Vec<(u64, F, Option<Key>, Option<Value>)> = Vec::new();
     let mut processes = 0;
-    for event in events {
+    for event in events.iter_mut() {
         if event.kind == Kind::Invoke {
             event.process = Some(processes);
             open.push((processes, event.f.clone(), event.key.clone(), event.value.clone()));
@@ -237,9 +146,9 @@ fn same_steps(invoked: &Option<Value>, completed: &Option<Value>) -> bool {
 /// Whether every value is a pair `[key value]`, for certain: an operation that takes nothing then has a key and nil where
 /// it would otherwise have nil alone, which no plain history writes. Without such an operation nothing was
 /// returned, and nothing can be told.
-fn all_tuples(events: &[Event]) -> bool {
+fn all_tuples(events: &Events) -> bool {
     let mut takes_nothing = false;
-    for event in events {
+    for event in events.iter() {
         let is_txn = matches!(event.f, F::Txn | F::Transfer | F::Other(_) | F::Acquire | F::Release);
         let fits = match (&event.value, event.kind) {
             (_, Kind::Fail | Kind::Info) => true,
@@ -260,8 +169,8 @@ fn all_tuples(events: &[Event]) -> bool {
     takes_nothing
 }
 
-fn split_tuples(events: &mut [Event]) -> Result<(), Bad> {
-    for event in events {
+fn split_tuples(events: &mut Events) -> Result<(), Bad> {
+    for event in events.iter_mut() {
         if matches!(event.kind, Kind::Fail | Kind::Info) {
             continue;
         }
@@ -299,7 +208,7 @@ fn read_all_accounts(event: &mut Event) {
 
 /// A drain that returned its elements becomes one dequeue for each, all from its invocation to its return: in which order
 /// they were taken is not used. Each is a process of its own.
-fn expand_drains(events: Vec<Event>) -> Result<Vec<Event>, Bad> {
+fn expand_drains(events: Events) -> Result<Events, Bad> {
     if events.iter().all(|event| event.f != F::Drain) {
         return Ok(events);
     }
@@ -335,7 +244,7 @@ fn expand_drains(events: Vec<Event>) -> Result<Vec<Event>, Bad> {
     if let Some((_, at)) = open.values().min_by_key(|(number, _)| *number) {
         return Err(crashed_drain(*at));
     }
-    let mut expanded = Vec::with_capacity(events.len());
+    let mut expanded = Events::default();
     for (number, event) in events.into_iter().enumerate() {
         if event.f != F::Drain {
             expanded.push(event);
@@ -358,146 +267,127 @@ fn crashed_drain(at: At) -> Bad {
 }
 
 /// Pairs events, and fits them into the history's own.
-fn join(events: Vec<Event>, rules: Rules, about: Option<String>) -> Result<History, Bad> {
-    let places: Vec<At> = events.iter().map(|event| event.at).collect();
-    let failure = RefCell::new(None);
-    let mut joiner = Joiner { open: HashMap::new(), rules };
-    let joined = events.into_iter().map_while(|event| match joiner.join(event) {
-        Ok(event) => Some(event),
-        Err(bad) => {
-            *failure.borrow_mut() = Some(bad);
-            None
-        }
-    });
-    let history = History::from_events(joined);
-    if let Some(bad) = failure.into_inner() {
-        return Err(bad);
-    }
-    let history = history.map_err(|(index, misuse)| Bad { at: places[index], fault: Fault::Misuse(misuse) })?;
-    let lines = places.iter().map(|at| at.line).collect();
-    Ok(history.described(about, lines))
-}
-
-struct Joiner {
-    open: HashMap<u64, (F, Call, Key)>,
-    rules: Rules,
-}
-
-impl Joiner {
-    fn join(&mut self, event: Event) -> Result<event::Event, Bad> {
+fn join(events: Events, rules: Rules, about: Option<String>) -> Result<History, Bad> {
+    let mut pairing = Pairing::default();
+    let mut history = Builder::with_room(events.len().div_ceil(2));
+    let mut lines = Vec::with_capacity(events.len());
+    for event in events {
+        let (at, time) = (event.at, event.time);
+        let misuse = |misuse| Bad { at, fault: Fault::Misuse(misuse) };
         let process = event.process.unwrap_or_default();
-        let time = event.time;
-        let (kind, call, key) = match event.kind {
-            Kind::Invoke => {
-                let call = call(&event)?;
-                let key = event.key.clone().unwrap_or_default();
-                // A second invocation is left for the history to refuse.
-                self.open.insert(process, (event.f, call.clone(), key.clone()));
-                (event::Kind::Invoke, call, key)
-            }
-            Kind::Ok | Kind::Fail | Kind::Info => {
-                let Some((f, call, key)) = self.open.remove(&process) else {
-                    return Err(Bad { at: event.at, fault: Fault::Misuse(Misuse::NotInvoked { process }) });
-                };
-                let disagrees =
-                    |field| Bad { at: event.at, fault: Fault::Misuse(Misuse::Disagrees { process, field }) };
-                if event.f != f {
-                    return Err(disagrees("f"));
-                }
-                if event.key.as_ref().is_some_and(|own| *own != key) {
-                    return Err(disagrees("key"));
-                }
-                let kind = match event.kind {
-                    Kind::Ok => self.reply(&event, &call)?.map_or(event::Kind::Fail, event::Kind::Ok),
-                    Kind::Info => event::Kind::Info,
-                    Kind::Fail | Kind::Invoke => event::Kind::Fail,
-                };
-                (kind, call, key)
-            }
+        lines.push(at.line);
+        if event.kind == Kind::Invoke {
+            let key = event.key.clone().unwrap_or_default();
+            let call = call(event)?;
+            pairing.begin(process, &call, &key).map_err(misuse)?;
+            history.begin(process, key, call, time);
+            continue;
+        }
+        let open = pairing.open(process).ok_or_else(|| misuse(Misuse::NotInvoked { process }))?;
+        if !event.f.is_that_of(&open.call) {
+            return Err(misuse(Misuse::Disagrees { process, field: "f" }));
+        }
+        if event.key.as_ref().is_some_and(|own| *own != open.key) {
+            return Err(misuse(Misuse::Disagrees { process, field: "key" }));
+        }
+        let outcome = match event.kind {
+            Kind::Ok => reply(event, &open.call, rules)?.map_or(Outcome::Fail, Outcome::Ok),
+            Kind::Info => Outcome::Indeterminate,
+            Kind::Fail | Kind::Invoke => Outcome::Fail,
         };
-        Ok(event::Event { process, kind, call, key, time })
+        let operation = pairing.end(process, outcome == Outcome::Indeterminate).map_err(misuse)?;
+        history.end(operation, outcome, time);
     }
+    Ok(history.finish(None).described(about, lines))
+}
 
-    /// None for a reply that says nothing.
-    fn reply(&self, event: &Event, call: &Call) -> Result<Option<Reply>, Bad> {
-        let Event { at, value, result, .. } = event;
-        let returned = || result.clone().or_else(|| value.clone()).unwrap_or_default();
-        if event.differed && !matches!(call, Call::Cas { .. }) {
-            return Err(Bad::malformed(*at, "`applied` belongs to the ok of a cas"));
+/// None for a reply that says nothing.
+fn reply(event: Event, call: &Call, rules: Rules) -> Result<Option<Reply>, Bad> {
+    let Event { at, process, value, result, differed, .. } = event;
+    if differed && !matches!(call, Call::Cas { .. }) {
+        return Err(Bad::malformed(at, "`applied` belongs to the ok of a cas"));
+    }
+    let reply = match call {
+        Call::Read => {
+            let says_nothing = result.is_none() && rules.null_read_is_unknown;
+            match result.or(value).unwrap_or_default() {
+                Value::Null if says_nothing => return Ok(None),
+                value => Reply::Read(value),
+            }
         }
-        let reply = match call {
-            Call::Read => {
-                let value = returned();
-                if value == Value::Null && result.is_none() && self.rules.null_read_is_unknown {
-                    return Ok(None);
-                }
-                Reply::Read(value)
-            }
-            Call::Dequeue | Call::Pop | Call::PopMin => Reply::Returned(returned()),
-            Call::Txn(_) => {
-                let value =
-                    value.as_ref().ok_or_else(|| Bad::malformed(*at, "an ok of a txn has its steps as value"))?;
-                Reply::Txn(steps(value).map_err(|reason| Bad::malformed(*at, reason))?.into())
-            }
-            Call::Other(_, argument) => match (result, value) {
-                (Some(result), _) => Reply::Returned(result.clone()),
-                (None, Some(value)) if value != argument => Reply::Returned(value.clone()),
-                (None, _) => Reply::Done,
-            },
-            _ => {
-                let repeats = value.as_ref().is_none_or(|value| Some(value) == call.argument().as_ref());
-                if !repeats && *value != Some(Value::Null) {
-                    let process = event.process.unwrap_or_default();
-                    return Err(Bad { at: *at, fault: Fault::Misuse(Misuse::Disagrees { process, field: "value" }) });
-                }
-                match (call, result) {
-                    (Call::Write(_), None) => Reply::Written,
-                    (Call::Cas { .. }, None) if event.differed => Reply::Differed,
-                    (Call::Cas { .. }, None) => Reply::Swapped,
-                    (_, Some(result)) => Reply::Returned(result.clone()),
-                    (_, None) => Reply::Done,
-                }
-            }
-        };
-        if reply.answers(call) {
-            return Ok(Some(reply));
+        Call::Dequeue | Call::Pop | Call::PopMin => Reply::Returned(result.or(value).unwrap_or_default()),
+        Call::Txn(_) => {
+            let value = value.ok_or_else(|| Bad::malformed(at, "an ok of a txn has its steps as value"))?;
+            Reply::Txn(steps(&value).map_err(|reason| Bad::malformed(at, reason))?.into())
         }
-        let reason = match call {
-            Call::Contains(_) => "the ok of a contains has a `result`, true or false".into(),
-            _ => format!("this does not answer a {}", call.name()),
-        };
-        Err(Bad::malformed(*at, reason))
+        Call::Other(_, argument) => match (result, value) {
+            (Some(result), _) => Reply::Returned(result),
+            (None, Some(value)) if value != *argument => Reply::Returned(value),
+            (None, _) => Reply::Done,
+        },
+        _ => {
+            let repeats = value.is_none_or(|value| value == Value::Null || repeats(call, &value));
+            if !repeats {
+                let process = process.unwrap_or_default();
+                return Err(Bad { at, fault: Fault::Misuse(Misuse::Disagrees { process, field: "value" }) });
+            }
+            match (call, result) {
+                (Call::Write(_), None) => Reply::Written,
+                (Call::Cas { .. }, None) if differed => Reply::Differed,
+                (Call::Cas { .. }, None) => Reply::Swapped,
+                (_, Some(result)) => Reply::Returned(result),
+                (_, None) => Reply::Done,
+            }
+        }
+    };
+    if reply.answers(call) {
+        return Ok(Some(reply));
+    }
+    let reason = match call {
+        Call::Contains(_) => "the ok of a contains has a `result`, true or false".into(),
+        _ => format!("this does not answer a {}", call.name()),
+    };
+    Err(Bad::malformed(at, reason))
+}
+
+/// Whether `value` is what the call took.
+fn repeats(call: &Call, value: &Value) -> bool {
+    match call {
+        Call::Cas { old, new } => {
+            matches!(value, Value::List(pair) if matches!(&pair[..], [a, b] if a == old && b == new))
+        }
+        _ => call.argument().as_ref() == Some(value),
     }
 }
 
-fn call(event: &Event) -> Result<Call, Bad> {
-    let at = event.at;
-    let argument = || event.value.clone().ok_or_else(|| Bad::malformed(at, "missing field `value`"));
-    if event.differed || event.result.is_some() {
+fn call(event: Event) -> Result<Call, Bad> {
+    let Event { at, f, value, result, differed, .. } = event;
+    if differed || result.is_some() {
         return Err(Bad::malformed(at, "`applied` and `result` belong to an ok"));
     }
-    Ok(match &event.f {
+    let argument = |value: Option<Value>| value.ok_or_else(|| Bad::malformed(at, "missing field `value`"));
+    Ok(match f {
         F::Read => Call::Read,
         F::Dequeue => Call::Dequeue,
         F::Pop => Call::Pop,
         F::PopMin => Call::PopMin,
         F::Acquire => Call::Acquire,
         F::Release => Call::Release,
-        F::Write => Call::Write(argument()?),
-        F::Append => Call::Append(argument()?),
-        F::Add => Call::Add(argument()?),
-        F::Remove => Call::Remove(argument()?),
-        F::Contains => Call::Contains(argument()?),
-        F::Enqueue => Call::Enqueue(argument()?),
-        F::Push => Call::Push(argument()?),
-        F::Insert => Call::Insert(argument()?),
-        F::Cas => match argument()? {
+        F::Write => Call::Write(argument(value)?),
+        F::Append => Call::Append(argument(value)?),
+        F::Add => Call::Add(argument(value)?),
+        F::Remove => Call::Remove(argument(value)?),
+        F::Contains => Call::Contains(argument(value)?),
+        F::Enqueue => Call::Enqueue(argument(value)?),
+        F::Push => Call::Push(argument(value)?),
+        F::Insert => Call::Insert(argument(value)?),
+        F::Cas => match argument(value)? {
             Value::List(pair) if pair.len() == 2 => Call::Cas { old: pair[0].clone(), new: pair[1].clone() },
             other => return Err(Bad::malformed(at, format!("the value of a cas is the pair [old new], not {other}"))),
         },
-        F::Txn => transaction(steps(&argument()?).map_err(|reason| Bad::malformed(at, reason))?),
-        F::Transfer => Call::Other("transfer".into(), argument()?),
-        F::Other(name) => Call::Other(name.clone(), event.value.clone().unwrap_or_default()),
+        F::Txn => transaction(steps(&argument(value)?).map_err(|reason| Bad::malformed(at, reason))?),
+        F::Transfer => Call::Other(TRANSFER.into(), argument(value)?),
+        F::Other(name) => Call::Other(name, value.unwrap_or_default()),
         F::Drain => return Err(Bad::malformed(at, "a drain is several dequeues")),
     })
 }

@@ -9,6 +9,8 @@
 use std::io::Read;
 
 use super::form::{DEEPEST, Form, Node, Text, text_of};
+use super::said::Event;
+use super::shortcut::{Shortcut, Syntax};
 use super::source::{At, Bad, Source};
 use crate::error::Fault;
 
@@ -79,6 +81,21 @@ impl<R: Read> Parser<R> {
             Item::Close(bracket, at) => Err(unmatched(bracket, at)),
             Item::End(at) => Err(Bad { at, fault: Fault::Truncated("a list is not closed") }),
         }
+    }
+
+    /// The event that the map at this place is, where the short way knows it. Otherwise nothing but blanks is read.
+    pub(super) fn short(&mut self, shortcut: &mut Shortcut) -> Result<Option<Event>, Bad> {
+        if self.hash.is_some() {
+            return Ok(None);
+        }
+        self.blanks()?;
+        let at = self.source.at();
+        let Some((event, length)) = shortcut.event(Syntax::Edn, self.source.ahead()?, at) else {
+            return Ok(None);
+        };
+        self.source.pass(length);
+        self.begun = true;
+        Ok(Some(event))
     }
 
     pub(super) fn discarded(&self) -> Option<&Form> {

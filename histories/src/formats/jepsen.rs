@@ -14,8 +14,10 @@
 use std::io::Read;
 use std::sync::Arc;
 
-use super::assemble::{Event, F, Kind, Notes};
+use super::assemble::Notes;
 use super::form::{Form, Node};
+use super::said::{Event, Events, F, Kind};
+use super::shortcut::Shortcut;
 use super::source::{At, Bad, Source};
 use super::{edn, json};
 use crate::error::Fault;
@@ -33,7 +35,7 @@ pub(super) struct Header {
 #[derive(Debug, Default)]
 pub(super) struct Parsed {
     pub(super) header: Header,
-    pub(super) events: Vec<Event>,
+    pub(super) events: Events,
     pub(super) notes: Notes,
     pub(super) torn: Option<Bad>,
 }
@@ -46,10 +48,12 @@ pub(super) enum Dialect {
     KeyValue,
 }
 
-pub(super) fn read_edn<R: Read>(source: Source<R>, dialect: Dialect) -> Result<Parsed, Bad> {
+/// `short` is whether maps of the common shape go the short way.
+pub(super) fn read_edn<R: Read>(source: Source<R>, dialect: Dialect, short: bool) -> Result<Parsed, Bad> {
     let mut parser = edn::Parser::new(source);
     let mut parsed = Parsed::default();
-    let outcome = edn_events(&mut parser, dialect, &mut parsed);
+    let shortcut = (short && dialect == Dialect::Jepsen).then(Shortcut::default);
+    let outcome = edn_events(&mut parser, dialect, shortcut, &mut parsed);
     if let Some(form) = parser.discarded() {
         // Anybody may comment out anything: only a map that has one of our fields is a header.
         parsed.header = header(form)?.unwrap_or_default();
@@ -57,53 +61,77 @@ pub(super) fn read_edn<R: Read>(source: Source<R>, dialect: Dialect) -> Result<P
     finish(outcome, parsed)
 }
 
-fn edn_events<R: Read>(parser: &mut edn::Parser<R>, dialect: Dialect, parsed: &mut Parsed) -> Result<(), Bad> {
-    if let Some(end) = parser.enter()? {
-        while let Some(form) = parser.next_in(end)? {
-            event(&form, dialect, parsed)?;
+fn edn_events<R: Read>(
+    parser: &mut edn::Parser<R>,
+    dialect: Dialect,
+    mut shortcut: Option<Shortcut>,
+    parsed: &mut Parsed,
+) -> Result<(), Bad> {
+    let end = parser.enter()?;
+    loop {
+        if let Some(shortcut) = &mut shortcut
+            && let Some(event) = parser.short(shortcut)?
+        {
+            parsed.events.push(event);
+            continue;
         }
+        let form = match end {
+            Some(end) => parser.next_in(end)?,
+            None => parser.next()?,
+        };
+        match form {
+            Some(form) => event(&form, dialect, parsed)?,
+            None => break,
+        }
+    }
+    if end.is_some() {
         let at = parser.at();
         return match parser.next()? {
             Some(_) => Err(Bad::malformed(at, "something stands behind the list of operations")),
             None => Ok(()),
         };
-    }
-    while let Some(form) = parser.next()? {
-        event(&form, dialect, parsed)?;
     }
     Ok(())
 }
 
-pub(super) fn read_json<R: Read>(source: Source<R>) -> Result<Parsed, Bad> {
+/// `short` as for [`read_edn`].
+pub(super) fn read_json<R: Read>(source: Source<R>, short: bool) -> Result<Parsed, Bad> {
     let mut parser = json::Parser::new(source);
     let mut parsed = Parsed::default();
-    let outcome = json_events(&mut parser, &mut parsed);
+    let outcome = json_events(&mut parser, short.then(Shortcut::default), &mut parsed);
     finish(outcome, parsed)
 }
 
-fn json_events<R: Read>(parser: &mut json::Parser<R>, parsed: &mut Parsed) -> Result<(), Bad> {
+fn json_events<R: Read>(
+    parser: &mut json::Parser<R>,
+    mut shortcut: Option<Shortcut>,
+    parsed: &mut Parsed,
+) -> Result<(), Bad> {
+    let inside = parser.enter()?;
     let mut first = true;
-    let mut take = |form: Form, parsed: &mut Parsed| {
-        if std::mem::take(&mut first)
-            && let Some(header) = header(&form)?
+    while !inside || parser.goes_on()? {
+        if let Some(shortcut) = &mut shortcut
+            && let Some(event) = parser.short(shortcut)?
         {
-            parsed.header = header;
-            return Ok(());
+            parsed.events.push(event);
+            first = false;
+            continue;
         }
-        event(&form, Dialect::Jepsen, parsed)
-    };
-    if parser.enter()? {
-        while let Some(form) = parser.next_in()? {
-            take(form, parsed)?;
+        let form = if inside { Some(parser.element()?) } else { parser.next()? };
+        let Some(form) = form else { break };
+        let header = if first { header(&form)? } else { None };
+        match header {
+            Some(header) => parsed.header = header,
+            None => event(&form, Dialect::Jepsen, parsed)?,
         }
+        first = false;
+    }
+    if inside {
         let at = parser.at();
         return match parser.next()? {
             Some(_) => Err(Bad::malformed(at, "something stands behind the list of operations")),
             None => Ok(()),
         };
-    }
-    while let Some(form) = parser.next()? {
-        take(form, parsed)?;
     }
     Ok(())
 }

@@ -5,6 +5,8 @@ use std::io::Read;
 
 use super::edn::{text, unicode};
 use super::form::{DEEPEST, Form, Node, Text};
+use super::said::Event;
+use super::shortcut::{Shortcut, Syntax};
 use super::source::{At, Bad, Source};
 use crate::error::Fault;
 
@@ -39,14 +41,27 @@ impl<R: Read> Parser<R> {
         Ok(list)
     }
 
-    /// The next element of the list that was entered, none at its end.
-    pub(super) fn next_in(&mut self) -> Result<Option<Form>, Bad> {
-        if self.another(b']', self.inside)? {
-            self.inside = true;
-            self.value(1).map(Some)
-        } else {
-            Ok(None)
-        }
+    /// Whether the list that was entered goes on. The next element is then that of [`Parser::element`] or
+    /// [`Parser::short`].
+    pub(super) fn goes_on(&mut self) -> Result<bool, Bad> {
+        let another = self.another(b']', self.inside)?;
+        self.inside = true;
+        Ok(another)
+    }
+
+    pub(super) fn element(&mut self) -> Result<Form, Bad> {
+        self.value(1)
+    }
+
+    /// The event that the map at this place is, where the short way knows it. Otherwise nothing but blanks is read.
+    pub(super) fn short(&mut self, shortcut: &mut Shortcut) -> Result<Option<Event>, Bad> {
+        self.blanks()?;
+        let at = self.source.at();
+        let Some((event, length)) = shortcut.event(Syntax::Json, self.source.ahead()?, at) else {
+            return Ok(None);
+        };
+        self.source.pass(length);
+        Ok(Some(event))
     }
 
     pub(super) fn at(&self) -> At {

@@ -14,6 +14,8 @@ mod form;
 mod jepsen;
 mod json;
 mod porcupine;
+mod said;
+mod shortcut;
 mod source;
 mod txn_text;
 mod write;
@@ -101,6 +103,9 @@ pub struct ReadOptions {
     pub salvage: bool,
     /// For EDN and JSON.
     pub independent: Independent,
+    /// Sends every event of EDN and JSON through the general parser, also those of the common shape for which there is a
+    /// shorter way. Slower, and otherwise the same: for tests and benchmarks that hold one against the other.
+    pub without_short_cut: bool,
 }
 
 /// A history, and what came with it.
@@ -327,10 +332,11 @@ fn read_from<R: Read>(reader: R, format: Format, options: &ReadOptions) -> Resul
         }
         Ok(Loaded { history, format, conventions: conventions(format, initial, options), warnings })
     };
+    let short = !options.without_short_cut;
     let parsed = match format {
-        Format::Edn => jepsen::read_edn(Source::new(reader), Dialect::Jepsen)?,
-        Format::PorcupineKv => jepsen::read_edn(Source::new(reader), Dialect::KeyValue)?,
-        Format::Json => jepsen::read_json(Source::new(reader))?,
+        Format::Edn => jepsen::read_edn(Source::new(reader), Dialect::Jepsen, short)?,
+        Format::PorcupineKv => jepsen::read_edn(Source::new(reader), Dialect::KeyValue, short)?,
+        Format::Json => jepsen::read_json(Source::new(reader), short)?,
         Format::PorcupineEtcd => porcupine::read(reader)?,
         Format::Columns => {
             let (history, torn) = columns::read(reader)?;

@@ -12,10 +12,10 @@
 
 use std::io::Read;
 
-use super::assemble::{Event, F, Kind};
 use super::edn;
 use super::form::{Form, Node};
 use super::jepsen::Parsed;
+use super::said::{Event, F, Kind};
 use super::source::{At, Bad, Lines, Source};
 use crate::error::Fault;
 

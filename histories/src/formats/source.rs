@@ -35,6 +35,9 @@ impl Bad {
     }
 }
 
+/// How far `ahead` looks at least. A map of an operation is seldom longer.
+const AHEAD: usize = 1 << 12;
+
 /// A buffer of its own and not `BufRead`: `peek` is then an index into a slice, and text of tens of megabytes is read at
 /// some hundred megabytes a second.
 pub(super) struct Source<R> {
@@ -98,13 +101,34 @@ impl<R: Read> Source<R> {
             let rest = &self.buffer[self.position..self.length];
             let count = rest.iter().position(|byte| *byte == b'\n' || !belongs(*byte)).unwrap_or(rest.len());
             taken.extend_from_slice(&rest[..count]);
-            self.position += count;
-            self.at.column = self.at.column.saturating_add(u32::try_from(count).unwrap_or(u32::MAX));
+            self.pass(count);
             if self.position < self.length {
                 break;
             }
         }
         Ok(())
+    }
+
+    /// Some of the bytes that come next: at least [`AHEAD`], or all that there are.
+    pub(super) fn ahead(&mut self) -> Result<&[u8], Bad> {
+        if self.length - self.position < AHEAD {
+            self.buffer.copy_within(self.position..self.length, 0);
+            self.length -= self.position;
+            self.position = 0;
+            while self.length < AHEAD {
+                match self.read(self.length)? {
+                    0 => break,
+                    count => self.length += count,
+                }
+            }
+        }
+        Ok(&self.buffer[self.position..self.length])
+    }
+
+    /// Goes past so many of the bytes that `ahead` has shown, among which there is no line feed.
+    pub(super) fn pass(&mut self, count: usize) {
+        self.position += count;
+        self.at.column = self.at.column.saturating_add(u32::try_from(count).unwrap_or(u32::MAX));
     }
 
     pub(super) fn skip_line(&mut self) -> Result<(), Bad> {
@@ -118,13 +142,16 @@ impl<R: Read> Source<R> {
     }
 
     fn fill(&mut self) -> Result<(), Bad> {
+        self.length = self.read(0)?;
+        self.position = 0;
+        Ok(())
+    }
+
+    /// Reads into the buffer from `start` on, and says how much.
+    fn read(&mut self, start: usize) -> Result<usize, Bad> {
         loop {
-            match self.reader.read(&mut self.buffer) {
-                Ok(length) => {
-                    self.position = 0;
-                    self.length = length;
-                    return Ok(());
-                }
+            match self.reader.read(&mut self.buffer[start..]) {
+                Ok(count) => return Ok(count),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => {
                     let fault = match error.kind() {
@@ -186,5 +213,38 @@ mod tests {
             source.skip();
         }
         assert_eq!(seen, [(b'a', 1, 1), (b'\n', 1, 2), (b'b', 2, 1), (b'c', 2, 2)]);
+    }
+
+    /// Reads a byte at a time, as a slow pipe does.
+    struct Drip<'a>(&'a [u8]);
+
+    impl Read for Drip<'_> {
+        fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+            let count = self.0.len().min(buffer.len()).min(1);
+            let (now, later) = self.0.split_at(count);
+            buffer[..count].copy_from_slice(now);
+            self.0 = later;
+            Ok(count)
+        }
+    }
+
+    #[test]
+    fn what_is_shown_ahead_comes_next() {
+        let text: Vec<u8> = (0..3 * AHEAD).map(|number| b'a' + (number % 23) as u8).collect();
+        let mut source = Source::new(Drip(&text));
+        let mut taken = Vec::new();
+        for count in (1..).map(|step| step * 37 % 1000) {
+            let shown = source.ahead().unwrap();
+            assert!(shown.len() >= AHEAD.min(text.len() - taken.len()));
+            let count = count.min(shown.len());
+            taken.extend_from_slice(&shown[..count]);
+            source.pass(count);
+            assert_eq!(source.at(), At { line: 1, column: taken.len() as u32 + 1 });
+            match source.next().unwrap() {
+                Some(byte) => taken.push(byte),
+                None => break,
+            }
+        }
+        assert_eq!(taken, text);
     }
 }

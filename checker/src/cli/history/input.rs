@@ -71,6 +71,7 @@ impl Input {
                 When::Yes => Independent::Yes,
                 When::No => Independent::No,
             },
+            ..ReadOptions::default()
         }
     }
 }
