@@ -28,6 +28,18 @@ pub(super) struct Rules {
     pub(super) null_read_is_unknown: bool,
 }
 
+impl Rules {
+    /// What the file says of itself counts where nobody asked for something else.
+    pub(super) fn with_header(self, independent: Option<bool>) -> Self {
+        let independent = match (self.independent, independent) {
+            (Independent::Auto, Some(true)) => Independent::Yes,
+            (Independent::Auto, Some(false)) => Independent::No,
+            (asked, _) => asked,
+        };
+        Self { independent, ..self }
+    }
+}
+
 impl Notes {
     /// An event of a process that is no client.
     pub(super) fn skip(&mut self, process: &str) {
@@ -52,6 +64,9 @@ impl Notes {
     }
 }
 
+/// What a reader says who found it out.
+pub(super) const ALL_TUPLES: &str = "every value is a pair, so each was taken as [key value]";
+
 /// The history of these events.
 pub(super) fn assemble(
     mut events: Events,
@@ -67,7 +82,7 @@ pub(super) fn assemble(
         Independent::Auto => all_tuples(&events),
     };
     if independent && rules.independent == Independent::Auto {
-        notes.more.push("every value is a pair, so each was taken as [key value]".into());
+        notes.more.push(ALL_TUPLES.into());
     }
     if independent {
         split_tuples(&mut events)?;
@@ -76,7 +91,9 @@ pub(super) fn assemble(
         events.iter_mut().filter(|event| event.f == F::Read).for_each(read_all_accounts);
     }
     let events = expand_drains(events)?;
-    join(events, rules, about)
+    let mut joiner = Joiner::new(rules, events.len());
+    events.into_iter().try_for_each(|event| joiner.join(event))?;
+    Ok(joiner.finish(about))
 }
 
 /// Where every event has an index, that is their order; where none has, it is the order in the file.
@@ -149,48 +166,70 @@ fn same_steps(invoked: &Option<Value>, completed: &Option<Value>) -> bool {
 fn all_tuples(events: &Events) -> bool {
     let mut takes_nothing = false;
     for event in events.iter() {
-        let is_txn = matches!(event.f, F::Txn | F::Transfer | F::Other(_) | F::Acquire | F::Release);
-        let fits = match (&event.value, event.kind) {
-            (_, Kind::Fail | Kind::Info) => true,
-            (Some(Value::List(pair)), _) if pair.len() == 2 && !event.is_map => match event.kind {
-                Kind::Invoke if event.f.returns() => {
-                    takes_nothing = true;
-                    pair[1] == Value::Null && Key::try_from(pair[0].clone()).is_ok_and(|key| key != Key::None)
-                }
-                _ if event.f == F::Cas => matches!(&pair[1], Value::List(values) if values.len() == 2),
-                _ => Key::try_from(pair[0].clone()).is_ok_and(|key| key != Key::None),
-            },
-            _ => false,
-        };
-        if is_txn || !fits || event.key.is_some() {
-            return false;
+        match as_tuple(event) {
+            Tuple::No => return false,
+            Tuple::Possible => {}
+            Tuple::Certain => takes_nothing = true,
         }
     }
     takes_nothing
 }
 
-fn split_tuples(events: &mut Events) -> Result<(), Bad> {
-    for event in events.iter_mut() {
-        if matches!(event.kind, Kind::Fail | Kind::Info) {
-            continue;
-        }
-        let pair = match event.value.take() {
-            Some(Value::List(pair)) if pair.len() == 2 => pair,
-            _ => return Err(Bad::malformed(event.at, "keys are independent, so a value is a pair [key value]")),
-        };
-        let key = Key::try_from(pair[0].clone());
-        let key = key.map_err(|value| Bad::malformed(event.at, format!("{value} names no object")))?;
-        if key == Key::None || event.key.is_some() {
-            return Err(Bad::malformed(event.at, "keys are independent, so a value is a pair [key value]"));
-        }
-        event.key = Some(key);
-        event.value = Some(pair[1].clone());
+/// Whether the value of an event is a pair `[key value]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tuple {
+    No,
+    Possible,
+    /// It is that of an operation that takes nothing.
+    Certain,
+}
+
+pub(super) fn as_tuple(event: &Event) -> Tuple {
+    let is_txn = matches!(event.f, F::Txn | F::Transfer | F::Other(_) | F::Acquire | F::Release);
+    if is_txn || event.key.is_some() {
+        return Tuple::No;
     }
+    let names_an_object = |value: &Value| matches!(value, Value::Int(_) | Value::Str(_));
+    let (fits, certain) = match (&event.value, event.kind) {
+        (_, Kind::Fail | Kind::Info) => (true, false),
+        (Some(Value::List(pair)), _) if pair.len() == 2 && !event.is_map => match event.kind {
+            Kind::Invoke if event.f.returns() => (pair[1] == Value::Null && names_an_object(&pair[0]), true),
+            _ if event.f == F::Cas => (matches!(&pair[1], Value::List(values) if values.len() == 2), false),
+            _ => (names_an_object(&pair[0]), false),
+        },
+        _ => (false, false),
+    };
+    match (fits, certain) {
+        (false, _) => Tuple::No,
+        (true, false) => Tuple::Possible,
+        (true, true) => Tuple::Certain,
+    }
+}
+
+fn split_tuples(events: &mut Events) -> Result<(), Bad> {
+    events.iter_mut().try_for_each(split_tuple)
+}
+
+pub(super) fn split_tuple(event: &mut Event) -> Result<(), Bad> {
+    if matches!(event.kind, Kind::Fail | Kind::Info) {
+        return Ok(());
+    }
+    let pair = match event.value.take() {
+        Some(Value::List(pair)) if pair.len() == 2 => pair,
+        _ => return Err(Bad::malformed(event.at, "keys are independent, so a value is a pair [key value]")),
+    };
+    let key = Key::try_from(pair[0].clone());
+    let key = key.map_err(|value| Bad::malformed(event.at, format!("{value} names no object")))?;
+    if key == Key::None || event.key.is_some() {
+        return Err(Bad::malformed(event.at, "keys are independent, so a value is a pair [key value]"));
+    }
+    event.key = Some(key);
+    event.value = Some(pair[1].clone());
     Ok(())
 }
 
 /// Jepsen's bank: what its reads return is one value to us, not the content of a register.
-fn is_about_accounts(event: &Event) -> bool {
+pub(super) fn is_about_accounts(event: &Event) -> bool {
     match &event.f {
         F::Transfer => true,
         F::Read => event.kind == Kind::Ok && event.is_map,
@@ -267,23 +306,33 @@ fn crashed_drain(at: At) -> Bad {
 }
 
 /// Pairs events, and fits them into the history's own.
-fn join(events: Events, rules: Rules, about: Option<String>) -> Result<History, Bad> {
-    let mut pairing = Pairing::default();
-    let mut history = Builder::with_room(events.len().div_ceil(2));
-    let mut lines = Vec::with_capacity(events.len());
-    for event in events {
+pub(super) struct Joiner {
+    pairing: Pairing,
+    history: Builder,
+    lines: Vec<u32>,
+    rules: Rules,
+}
+
+impl Joiner {
+    /// With room for so many events.
+    pub(super) fn new(rules: Rules, events: usize) -> Self {
+        let history = Builder::with_room(events.div_ceil(2));
+        Self { pairing: Pairing::default(), history, lines: Vec::with_capacity(events), rules }
+    }
+
+    pub(super) fn join(&mut self, event: Event) -> Result<(), Bad> {
         let (at, time) = (event.at, event.time);
         let misuse = |misuse| Bad { at, fault: Fault::Misuse(misuse) };
         let process = event.process.unwrap_or_default();
-        lines.push(at.line);
+        self.lines.push(at.line);
         if event.kind == Kind::Invoke {
             let key = event.key.clone().unwrap_or_default();
             let call = call(event)?;
-            pairing.begin(process, &call, &key).map_err(misuse)?;
-            history.begin(process, key, call, time);
-            continue;
+            self.pairing.begin(process, &call, &key).map_err(misuse)?;
+            self.history.begin(process, key, call, time);
+            return Ok(());
         }
-        let open = pairing.open(process).ok_or_else(|| misuse(Misuse::NotInvoked { process }))?;
+        let open = self.pairing.open(process).ok_or_else(|| misuse(Misuse::NotInvoked { process }))?;
         if !event.f.is_that_of(&open.call) {
             return Err(misuse(Misuse::Disagrees { process, field: "f" }));
         }
@@ -291,14 +340,18 @@ fn join(events: Events, rules: Rules, about: Option<String>) -> Result<History, 
             return Err(misuse(Misuse::Disagrees { process, field: "key" }));
         }
         let outcome = match event.kind {
-            Kind::Ok => reply(event, &open.call, rules)?.map_or(Outcome::Fail, Outcome::Ok),
+            Kind::Ok => reply(event, &open.call, self.rules)?.map_or(Outcome::Fail, Outcome::Ok),
             Kind::Info => Outcome::Indeterminate,
             Kind::Fail | Kind::Invoke => Outcome::Fail,
         };
-        let operation = pairing.end(process, outcome == Outcome::Indeterminate).map_err(misuse)?;
-        history.end(operation, outcome, time);
+        let operation = self.pairing.end(process, outcome == Outcome::Indeterminate).map_err(misuse)?;
+        self.history.end(operation, outcome, time);
+        Ok(())
     }
-    Ok(history.finish(None).described(about, lines))
+
+    pub(super) fn finish(self, about: Option<String>) -> History {
+        self.history.finish(None).described(about, self.lines)
+    }
 }
 
 /// None for a reply that says nothing.

@@ -19,6 +19,7 @@ use super::form::{Form, Node};
 use super::said::{Event, Events, F, Kind};
 use super::shortcut::Shortcut;
 use super::source::{At, Bad, Source};
+use super::stream::Stream;
 use super::{edn, json};
 use crate::error::Fault;
 use crate::value::{Key, Value};
@@ -32,12 +33,46 @@ pub(super) struct Header {
 }
 
 /// All that was read, and where the file was torn, if it was.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Parsed {
     pub(super) header: Header,
     pub(super) events: Events,
+    /// Where events go instead, if they need not be kept.
+    pub(super) stream: Option<Stream>,
     pub(super) notes: Notes,
     pub(super) torn: Option<Bad>,
+}
+
+impl Parsed {
+    fn take(&mut self, event: Event) {
+        match &mut self.stream {
+            Some(stream) => stream.push(event, self.header.independent),
+            None => self.events.push(event),
+        }
+    }
+
+    /// Whether it is of no use to read on.
+    fn gave_up(&self) -> bool {
+        self.stream.as_ref().is_some_and(Stream::gave_up)
+    }
+}
+
+/// How a file is gone through.
+pub(super) enum Way {
+    /// All events are kept; maps of the common shape go the short way if `short`.
+    Kept { short: bool },
+    /// Events are joined at once.
+    Streamed(Stream),
+}
+
+impl Way {
+    fn parts(self) -> (Option<Shortcut>, Parsed) {
+        let (short, stream) = match self {
+            Self::Kept { short } => (short, None),
+            Self::Streamed(stream) => (true, Some(stream)),
+        };
+        (short.then(Shortcut::default), Parsed { stream, ..Parsed::default() })
+    }
 }
 
 /// Which names of functions there are.
@@ -48,17 +83,20 @@ pub(super) enum Dialect {
     KeyValue,
 }
 
-/// `short` is whether maps of the common shape go the short way.
-pub(super) fn read_edn<R: Read>(source: Source<R>, dialect: Dialect, short: bool) -> Result<Parsed, Bad> {
+pub(super) fn read_edn<R: Read>(source: Source<R>, dialect: Dialect, way: Way) -> Result<Parsed, Bad> {
     let mut parser = edn::Parser::new(source);
-    let mut parsed = Parsed::default();
-    let shortcut = (short && dialect == Dialect::Jepsen).then(Shortcut::default);
+    let (shortcut, mut parsed) = way.parts();
+    let shortcut = shortcut.filter(|_| dialect == Dialect::Jepsen);
     let outcome = edn_events(&mut parser, dialect, shortcut, &mut parsed);
-    if let Some(form) = parser.discarded() {
-        // Anybody may comment out anything: only a map that has one of our fields is a header.
-        parsed.header = header(form)?.unwrap_or_default();
-    }
+    // A tag may stand before what is taken out: it is known only now.
+    parsed.header = edn_header(&parser)?;
     finish(outcome, parsed)
+}
+
+/// Anybody may comment out anything: only a map that has one of our fields is a header.
+fn edn_header<R: Read>(parser: &edn::Parser<R>) -> Result<Header, Bad> {
+    let header = parser.discarded().map(header).transpose()?;
+    Ok(header.flatten().unwrap_or_default())
 }
 
 fn edn_events<R: Read>(
@@ -68,11 +106,12 @@ fn edn_events<R: Read>(
     parsed: &mut Parsed,
 ) -> Result<(), Bad> {
     let end = parser.enter()?;
-    loop {
+    parsed.header = edn_header(parser)?;
+    while !parsed.gave_up() {
         if let Some(shortcut) = &mut shortcut
             && let Some(event) = parser.short(shortcut)?
         {
-            parsed.events.push(event);
+            parsed.take(event);
             continue;
         }
         let form = match end {
@@ -84,7 +123,7 @@ fn edn_events<R: Read>(
             None => break,
         }
     }
-    if end.is_some() {
+    if end.is_some() && !parsed.gave_up() {
         let at = parser.at();
         return match parser.next()? {
             Some(_) => Err(Bad::malformed(at, "something stands behind the list of operations")),
@@ -94,11 +133,10 @@ fn edn_events<R: Read>(
     Ok(())
 }
 
-/// `short` as for [`read_edn`].
-pub(super) fn read_json<R: Read>(source: Source<R>, short: bool) -> Result<Parsed, Bad> {
+pub(super) fn read_json<R: Read>(source: Source<R>, way: Way) -> Result<Parsed, Bad> {
     let mut parser = json::Parser::new(source);
-    let mut parsed = Parsed::default();
-    let outcome = json_events(&mut parser, short.then(Shortcut::default), &mut parsed);
+    let (shortcut, mut parsed) = way.parts();
+    let outcome = json_events(&mut parser, shortcut, &mut parsed);
     finish(outcome, parsed)
 }
 
@@ -109,11 +147,11 @@ fn json_events<R: Read>(
 ) -> Result<(), Bad> {
     let inside = parser.enter()?;
     let mut first = true;
-    while !inside || parser.goes_on()? {
+    while !parsed.gave_up() && (!inside || parser.goes_on()?) {
         if let Some(shortcut) = &mut shortcut
             && let Some(event) = parser.short(shortcut)?
         {
-            parsed.events.push(event);
+            parsed.take(event);
             first = false;
             continue;
         }
@@ -126,7 +164,7 @@ fn json_events<R: Read>(
         }
         first = false;
     }
-    if inside {
+    if inside && !parsed.gave_up() {
         let at = parser.at();
         return match parser.next()? {
             Some(_) => Err(Bad::malformed(at, "something stands behind the list of operations")),
@@ -253,7 +291,7 @@ fn event(form: &Form, dialect: Dialect, parsed: &mut Parsed) -> Result<(), Bad> 
         index: count(fields.index, "index")?,
         time: count(fields.time, "time")?,
     };
-    parsed.events.push(event);
+    parsed.take(event);
     Ok(())
 }
 

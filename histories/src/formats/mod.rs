@@ -17,12 +17,13 @@ mod porcupine;
 mod said;
 mod shortcut;
 mod source;
+mod stream;
 mod txn_text;
 mod write;
 
 use std::fmt::Write as _;
 use std::fs::File;
-use std::io::{self, Cursor, ErrorKind, Read};
+use std::io::{self, Cursor, ErrorKind, Read, Seek};
 use std::path::Path;
 
 pub use write::write;
@@ -33,8 +34,9 @@ use crate::reader::Reader;
 use crate::value::Value;
 use crate::warnings::Clock;
 use assemble::{Notes, Rules};
-use jepsen::{Dialect, Parsed};
+use jepsen::{Dialect, Parsed, Way};
 use source::{Bad, Source};
+use stream::Stream;
 
 /// How a history is written down. Each is documented in its own file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -262,7 +264,18 @@ pub fn read(path: impl AsRef<Path>, options: &ReadOptions) -> Result<Loaded, Err
         }
         Format::Etcd => read_etcd(path, options),
         _ => {
-            let loaded = read_from(Cursor::new(sample).chain(file), format, options);
+            let loaded = if regular {
+                file.rewind().map_err(io)?;
+                match stream(&file, format, options) {
+                    Some(loaded) => Ok(loaded),
+                    None => {
+                        file.rewind().map_err(io)?;
+                        read_from(file, format, options)
+                    }
+                }
+            } else {
+                read_from(Cursor::new(sample).chain(file), format, options)
+            };
             loaded.and_then(|loaded| check_times(loaded, options)).map_err(|bad| bad.in_file(path))
         }
     }
@@ -283,8 +296,8 @@ pub fn read_bytes(name: impl AsRef<Path>, bytes: &[u8], options: &ReadOptions) -
         Format::Native => read_native(Reader::new(name, bytes), options),
         Format::Etcd => Ok(loaded_etcd(etcd::read_bytes(name, bytes, options.salvage)?, options)),
         _ => {
-            let loaded = read_from(bytes, format, options).and_then(|loaded| check_times(loaded, options));
-            loaded.map_err(|bad| bad.in_file(name))
+            let loaded = stream(bytes, format, options).map_or_else(|| read_from(bytes, format, options), Ok);
+            loaded.and_then(|loaded| check_times(loaded, options)).map_err(|bad| bad.in_file(name))
         }
     }
 }
@@ -322,6 +335,23 @@ fn conventions(format: Format, in_file: Option<Value>, options: &ReadOptions) ->
     Conventions { initial, ..own }
 }
 
+/// The history of a file none of whose events need be kept; none where it takes [`read_from`] to read or to refuse it.
+fn stream<R: Read>(reader: R, format: Format, options: &ReadOptions) -> Option<Loaded> {
+    if options.without_short_cut {
+        return None;
+    }
+    let way = Way::Streamed(Stream::new(rules(format, options)));
+    let parsed = match format {
+        Format::Edn => jepsen::read_edn(Source::new(reader), Dialect::Jepsen, way),
+        Format::Json => jepsen::read_json(Source::new(reader), way),
+        _ => return None,
+    };
+    let Parsed { header, stream, mut notes, .. } = parsed.ok().filter(|parsed| parsed.torn.is_none())?;
+    let history = stream?.finish(header.about, &mut notes)?;
+    let conventions = conventions(format, header.initial, options);
+    Some(Loaded { history, format, conventions, warnings: notes.warnings() })
+}
+
 fn read_from<R: Read>(reader: R, format: Format, options: &ReadOptions) -> Result<Loaded, Bad> {
     let finish = |history, torn: Option<Bad>, mut warnings: Vec<String>, initial| {
         if let Some(torn) = torn {
@@ -332,11 +362,11 @@ fn read_from<R: Read>(reader: R, format: Format, options: &ReadOptions) -> Resul
         }
         Ok(Loaded { history, format, conventions: conventions(format, initial, options), warnings })
     };
-    let short = !options.without_short_cut;
+    let way = Way::Kept { short: !options.without_short_cut };
     let parsed = match format {
-        Format::Edn => jepsen::read_edn(Source::new(reader), Dialect::Jepsen, short)?,
-        Format::PorcupineKv => jepsen::read_edn(Source::new(reader), Dialect::KeyValue, short)?,
-        Format::Json => jepsen::read_json(Source::new(reader), short)?,
+        Format::Edn => jepsen::read_edn(Source::new(reader), Dialect::Jepsen, way)?,
+        Format::PorcupineKv => jepsen::read_edn(Source::new(reader), Dialect::KeyValue, way)?,
+        Format::Json => jepsen::read_json(Source::new(reader), way)?,
         Format::PorcupineEtcd => porcupine::read(reader)?,
         Format::Columns => {
             let (history, torn) = columns::read(reader)?;
@@ -351,23 +381,19 @@ fn read_from<R: Read>(reader: R, format: Format, options: &ReadOptions) -> Resul
             return Err(Bad::malformed(source::At::default(), "this format has a reader of its own"));
         }
     };
-    let Parsed { header, events, mut notes, torn } = parsed;
+    let Parsed { header, events, mut notes, torn, .. } = parsed;
     let torn = match torn {
         Some(torn) if !options.salvage => return Err(torn),
         torn => torn,
     };
-    let history = assemble::assemble(events, rules(format, header.independent, options), header.about, &mut notes)?;
+    let rules = rules(format, options).with_header(header.independent);
+    let history = assemble::assemble(events, rules, header.about, &mut notes)?;
     finish(history, torn, Notes::warnings(notes), header.initial)
 }
 
-fn rules(format: Format, in_file: Option<bool>, options: &ReadOptions) -> Rules {
+fn rules(format: Format, options: &ReadOptions) -> Rules {
     let pairs_possible = matches!(format, Format::Edn | Format::Json);
-    let independent = match (options.independent, in_file) {
-        _ if !pairs_possible => Independent::No,
-        (Independent::Auto, Some(true)) => Independent::Yes,
-        (Independent::Auto, Some(false)) => Independent::No,
-        (asked, _) => asked,
-    };
+    let independent = if pairs_possible { options.independent } else { Independent::No };
     Rules { independent, null_read_is_unknown: pairs_possible }
 }
 
