@@ -6,8 +6,8 @@ use std::time::Instant;
 
 use sextant::linearizability::online::{Checker, Gap, Status};
 use sextant::linearizability::{
-    AppendList, CasRegister, Counter, Finding, Limits, Model, Mutex, Prefix, PriorityQueue, Queue, Register, Set,
-    Stack, check,
+    AppendList, CasRegister, Counter, Finding, KeyValue, Limits, Model, Mutex, Prefix, PriorityQueue, Queue, Register,
+    Set, Stack, check,
 };
 use sextant::verdict::Verdict;
 use sextant_histories::generate::{Config, Rng, Values, Violation, generate};
@@ -16,8 +16,28 @@ use small::Blunt;
 
 const CONFIGURATIONS: usize = 1_000_000;
 
-/// How many events it takes to be invalid.
+/// How many events it takes to be invalid, found at once and found later.
 fn first_invalid<M: Model>(history: &History, model: &M) -> Option<usize> {
+    let at_once = found_at_once(history, model);
+    for every in [2, 7, 64] {
+        let mut checker = Checker::new(model, CONFIGURATIONS).looking_every(every);
+        let events = history.to_events();
+        let looked_late = events.iter().any(|event| {
+            let status = checker.push(event).unwrap();
+            assert!(!matches!(status, Status::Unknown(_)), "{status:?}");
+            matches!(status, Status::Invalid { .. })
+        });
+        let later = match checker.look() {
+            Status::Invalid { event, .. } => Some(event + 1),
+            _ => None,
+        };
+        assert_eq!(later, at_once, "looking every {every} events, {looked_late}: {history:?}");
+        assert_eq!(checker.violation(), at_once.map(|count| &events[count - 1]));
+    }
+    at_once
+}
+
+fn found_at_once<M: Model>(history: &History, model: &M) -> Option<usize> {
     let mut checker = Checker::new(model, CONFIGURATIONS);
     for (number, event) in history.to_events().iter().enumerate() {
         match checker.push(event).unwrap() {
@@ -63,6 +83,7 @@ fn it_finds_the_first_event_that_cannot_be() {
     on_random(3_000, &Mutex);
     on_random(2_000, &Counter::default());
     on_random(2_000, &AppendList);
+    on_random(4_000, &KeyValue::default());
 }
 
 fn long(violation: Option<Violation>, operations: usize) -> Config {
@@ -112,6 +133,31 @@ fn violations_in_long_histories_are_found_where_they_are() {
     }
 }
 
+/// Fifty clients on one register: what is held depends on how many operations are open, and not exponentially.
+#[test]
+fn many_clients_of_one_register() {
+    let model = CasRegister::default();
+    for (values, cas_percent) in [(Values::Unique, 0), (Values::Few(5), 0), (Values::Unique, 20), (Values::Few(5), 20)]
+    {
+        let config = Config { operations: 5_000, clients: 50, keys: 1, values, cas_percent, ..Config::default() };
+        let config = Config { write_percent: 50 - cas_percent, indeterminate: 5, ..config };
+        let start = Instant::now();
+        let mut checker = Checker::new(&model, CONFIGURATIONS).looking_every(64);
+        let mut most = 0;
+        for event in generate(&config) {
+            assert_eq!(checker.push(&event), Ok(&Status::Valid), "{values:?}, {cas_percent} % cas");
+            most = most.max(checker.held());
+        }
+        assert_eq!(*checker.look(), Status::Valid, "{values:?}, {cas_percent} % cas");
+        println!("{values:?}, {cas_percent} % cas: held at most {most}, {:?}", start.elapsed());
+        assert!(most < 40_000, "{most}");
+        let config = Config { operations: 300, violation: Some(Violation::StaleRead), ..config };
+        let history = History::from_events(generate(&config)).unwrap();
+        let Finding::Invalid(evidence) = check(&history, &model, &Limits::default()).finding else { panic!("valid") };
+        assert_eq!(first_invalid(&history, &model), Some(evidence.prefix.events()), "{values:?}, {cas_percent} % cas");
+    }
+}
+
 fn event(process: u64, kind: Kind, call: Call) -> Event {
     Event { process, kind, call, key: "x".into(), time: None }
 }
@@ -157,11 +203,10 @@ fn an_operation_that_hangs_is_given_up() {
 
 #[test]
 fn limits_end_in_unknown() {
-    let model = Register::default();
-    let mut checker = Checker::new(&model, 100);
-    let writes =
-        |kind: Kind| (0..20).map(move |process| event(process, kind.clone(), Call::Write((process as i64).into())));
-    for event in writes(Kind::Invoke).chain(writes(Kind::Ok(Reply::Written))) {
+    let mut checker = Checker::new(&Queue, 100);
+    let elements =
+        |kind: Kind| (0..20).map(move |process| event(process, kind.clone(), Call::Enqueue((process as i64).into())));
+    for event in elements(Kind::Invoke).chain(elements(Kind::Ok(Reply::Done))) {
         checker.push(&event).unwrap();
     }
     assert!(matches!(checker.status(), Status::Unknown(Gap::Configurations { .. })), "{:?}", checker.status());

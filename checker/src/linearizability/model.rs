@@ -79,6 +79,13 @@ pub trait Model: Sync {
         false
     }
 
+    /// Whether the operation is possible in *every* state, with whatever reply it has, and leaves one and the same state
+    /// behind: a blind write. Of such operations nobody sees the one that stands right in front of another, so `true` must
+    /// be right; `false` is always safe.
+    fn overwrites(&self, _call: &Call) -> bool {
+        false
+    }
+
     /// What the checker may know beyond [`Model::step`]. [`Family::General`] is always safe.
     fn family(&self) -> Family {
         Family::General

@@ -6,7 +6,7 @@
 //!   past can still mean. Operations that are over are not in it.
 //! * The *window*: the events since. The front cannot pass the invocation of an operation whose answer decides what it
 //!   does, before that answer is known: a read that may return any value would split it. It can pass an invocation whose
-//!   answer says nothing, such as that of a write.
+//!   answer says nothing, such as that of an enqueue, unless its return must be known, as that of a write.
 //! * The operations that are in one of both and not over.
 //!
 //! At each completion the front goes on as far as it can, and from there a copy of it goes through the rest of the window,
@@ -31,7 +31,7 @@ use sextant_histories::{Call, Event, Key, Kind, Misuse, Reply};
 
 use super::model::Model;
 use crate::verdict::Verdict;
-use front::{Front, Full};
+use front::{Effect, Entry, Front, Full, left_by};
 use machine::Machine;
 
 /// For how many events of its key an operation is waited for.
@@ -71,7 +71,10 @@ pub struct Checker<'m, M: Model> {
     events: usize,
     operations: usize,
     claims: usize,
+    /// After how many events of a key to look ahead.
+    every: usize,
     status: Status,
+    violation: Option<Event>,
 }
 
 enum Process {
@@ -97,8 +100,18 @@ impl<'m, M: Model> Checker<'m, M> {
             events: 0,
             operations: 0,
             claims: 0,
+            every: 1,
             status: Status::Valid,
+            violation: None,
         }
+    }
+
+    /// Looks ahead only after so many events of a key, which is faster by about as much, and when [`Checker::look`] asks for
+    /// it. A violation is then known later, and is the same one.
+    #[must_use]
+    pub fn looking_every(mut self, events: usize) -> Self {
+        self.every = events;
+        self
     }
 
     /// Takes the next event and says what is known now. Once invalid it stays so. The error is an event that cannot follow
@@ -115,15 +128,49 @@ impl<'m, M: Model> Checker<'m, M> {
             self.give_up(Gap::Unsupported { call: event.call.to_string(), event: number });
             return Ok(&self.status);
         }
+        let judge = Judge { model: self.model, most: self.configurations };
         let object = self.objects.entry(key.clone()).or_insert_with(|| Object::new(self.model));
-        match object.push(self.model, operation, event, self.configurations) {
-            Step::Lives => {}
-            Step::Dead => self.status = Status::Invalid { event: number, key },
+        match object.push(judge, number, operation, event, self.every) {
             Step::Late => self.give_up(Gap::Late { process: event.process, event: number }),
+            step => self.apply(step, key, number),
+        }
+        if matches!(self.status, Status::Invalid { .. }) {
+            // There may be an earlier one on a key that is behind.
+            self.look();
+        }
+        Ok(&self.status)
+    }
+
+    /// Looks ahead on every key on which events have come since that was last done.
+    pub fn look(&mut self) -> &Status {
+        let judge = Judge { model: self.model, most: self.configurations };
+        let mut steps = Vec::new();
+        for (key, object) in &mut self.objects {
+            match object.look(judge) {
+                Step::Lives => {}
+                step => steps.push((key.clone(), step)),
+            }
+        }
+        for (key, step) in steps {
+            self.apply(step, key, self.events.saturating_sub(1));
+        }
+        &self.status
+    }
+
+    /// Of two violations the earlier one counts.
+    fn apply(&mut self, step: Step, key: Key, number: usize) {
+        match step {
+            Step::Lives | Step::Late => {}
+            Step::Dead(event, what) => {
+                let earlier = matches!(self.status, Status::Invalid { event: other, .. } if other <= event);
+                if !earlier {
+                    self.status = Status::Invalid { event, key };
+                    self.violation = Some(*what);
+                }
+            }
             Step::GaveUp(Full::Configurations) => self.give_up(Gap::Configurations { key, event: number }),
             Step::GaveUp(Full::Slots) => self.give_up(Gap::Concurrency { key, event: number }),
         }
-        Ok(&self.status)
     }
 
     pub fn status(&self) -> &Status {
@@ -137,6 +184,11 @@ impl<'m, M: Model> Checker<'m, M> {
             Status::Valid if self.claims > 0 => Verdict::Valid,
             Status::Valid | Status::Unknown(_) => Verdict::Unknown,
         }
+    }
+
+    /// The event that cannot be, once there is one.
+    pub fn violation(&self) -> Option<&Event> {
+        self.violation.as_ref()
     }
 
     pub fn events(&self) -> usize {
@@ -207,7 +259,8 @@ impl<'m, M: Model> Checker<'m, M> {
 /// What an event did to a key.
 enum Step {
     Lives,
-    Dead,
+    /// With this event, of this number.
+    Dead(usize, Box<Event>),
     Late,
     GaveUp(Full),
 }
@@ -223,9 +276,12 @@ enum State {
     Info,
 }
 
+#[derive(Clone)]
 struct Tracked {
     call: Call,
     state: State,
+    /// The event of its key at which it returned; of no meaning before.
+    returned: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -234,62 +290,151 @@ enum Move {
     Return(usize),
 }
 
-struct Object<M: Model> {
-    machine: Machine<M>,
+/// How far a key has been judged, and what has happened since.
+#[derive(Clone)]
+struct Position {
     front: Front,
     window: VecDeque<Move>,
     tracked: HashMap<usize, Tracked>,
+    /// How many events there were.
+    events: usize,
+}
+
+struct Object<M: Model> {
+    machine: Machine<M>,
+    position: Position,
+    /// Events since it was last looked ahead, with their numbers, if that is not done at each; and where that was.
+    batch: Vec<(usize, usize, Event)>,
+    before: Option<Position>,
     /// Whether it is given up on.
     lost: bool,
 }
 
 impl<M: Model> Object<M> {
     fn new(model: &M) -> Self {
-        Self {
-            machine: Machine::new(model),
-            front: Front::new(),
-            window: VecDeque::new(),
-            tracked: HashMap::new(),
-            lost: false,
-        }
+        Self { machine: Machine::new(model), position: Position::new(), batch: Vec::new(), before: None, lost: false }
     }
 
     fn held(&self) -> usize {
-        self.front.held() + self.window.len() + self.tracked.len() + self.machine.held()
+        let before = self.before.as_ref().map_or(0, Position::held);
+        self.position.held() + before + self.batch.len() + self.machine.held()
     }
 
-    fn push(&mut self, model: &M, operation: usize, event: &Event, most: usize) -> Step {
+    /// Takes the event with this number; looks ahead once `every` events have come.
+    fn push(&mut self, judge: Judge<'_, M>, number: usize, operation: usize, event: &Event, every: usize) -> Step {
         if self.lost {
             return Step::Lives;
         }
-        let late = match &event.kind {
-            Kind::Invoke => {
-                self.tracked.insert(operation, Tracked { call: event.call.clone(), state: State::Open });
-                self.window.push_back(Move::Invoke(operation));
-                false
-            }
-            Kind::Ok(reply) => self.end(operation, State::Ok(reply.clone())),
-            Kind::Fail => self.end(operation, State::Fail),
-            Kind::Info => self.end(operation, State::Info),
-        };
-        let step = match &event.kind {
-            Kind::Invoke | Kind::Info => self.settle(model, most).map(|()| true),
-            Kind::Ok(_) | Kind::Fail => self.settle(model, most).and_then(|()| self.look_ahead(model, most)),
-        };
-        self.machine.tidy(model, &mut self.front);
-        match step {
-            Ok(true) if late => Step::Late,
-            Ok(true) => Step::Lives,
-            Ok(false) => Step::Dead,
-            Err(full) => {
-                *self = Self { lost: true, ..Self::new(model) };
-                Step::GaveUp(full)
-            }
+        if every <= 1 {
+            let step = self.push_and_look(judge, number, operation, event);
+            self.machine.tidy(judge.model, &mut self.position.front);
+            return step;
+        }
+        if self.batch.is_empty() {
+            self.before = Some(self.position.clone());
+        }
+        self.batch.push((number, operation, event.clone()));
+        match self.position.push(judge, &mut self.machine, operation, event) {
+            Err(full) => self.lose(judge, full),
+            Ok(late) => match if self.batch.len() >= every { self.look(judge) } else { Step::Lives } {
+                Step::Lives if late => Step::Late,
+                step => step,
+            },
         }
     }
 
+    fn push_and_look(&mut self, judge: Judge<'_, M>, number: usize, operation: usize, event: &Event) -> Step {
+        let ends = matches!(event.kind, Kind::Ok(_) | Kind::Fail);
+        let pushed = self.position.push(judge, &mut self.machine, operation, event);
+        let lives = |position: &Position, machine: &mut Machine<M>| match ends {
+            true => position.look_ahead(judge, machine),
+            false => Ok(true),
+        };
+        match pushed.and_then(|late| Ok((late, lives(&self.position, &mut self.machine)?))) {
+            Ok((_, false)) => Step::Dead(number, Box::new(event.clone())),
+            Ok((true, true)) => Step::Late,
+            Ok((false, true)) => Step::Lives,
+            Err(full) => self.lose(judge, full),
+        }
+    }
+
+    /// Looks ahead from where the front is now. Where nothing is left, the events since it was last done are taken once
+    /// more, one at a time, to find the first that cannot be.
+    fn look(&mut self, judge: Judge<'_, M>) -> Step {
+        let Some(before) = self.before.take() else { return Step::Lives };
+        let batch = std::mem::take(&mut self.batch);
+        match self.position.look_ahead(judge, &mut self.machine) {
+            Ok(true) => {
+                self.machine.tidy(judge.model, &mut self.position.front);
+                Step::Lives
+            }
+            Ok(false) => {
+                self.position = before;
+                let dead = |(number, _, event): &(usize, usize, Event)| Step::Dead(*number, Box::new(event.clone()));
+                let mut steps = batch
+                    .iter()
+                    .map(|(number, operation, event)| self.push_and_look(judge, *number, *operation, event));
+                let first = steps.find(|step| !matches!(step, Step::Lives | Step::Late));
+                first.or_else(|| batch.last().map(dead)).unwrap_or(Step::Lives)
+            }
+            Err(full) => self.lose(judge, full),
+        }
+    }
+
+    fn lose(&mut self, judge: Judge<'_, M>, full: Full) -> Step {
+        *self = Self { lost: true, ..Self::new(judge.model) };
+        Step::GaveUp(full)
+    }
+}
+
+/// By what, and with how many configurations at most.
+struct Judge<'a, M> {
+    model: &'a M,
+    most: usize,
+}
+
+impl<M> Clone for Judge<'_, M> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<M> Copy for Judge<'_, M> {}
+
+impl Position {
+    fn new() -> Self {
+        Self { front: Front::new(), window: VecDeque::new(), tracked: HashMap::new(), events: 0 }
+    }
+
+    fn held(&self) -> usize {
+        self.front.held() + self.window.len() + self.tracked.len()
+    }
+
+    /// Notes what happened, and takes the front as far as answers are known. Whether an answer came too late to be of use.
+    fn push<M: Model>(
+        &mut self,
+        judge: Judge<'_, M>,
+        machine: &mut Machine<M>,
+        operation: usize,
+        event: &Event,
+    ) -> Result<bool, Full> {
+        self.events += 1;
+        let late = match &event.kind {
+            Kind::Invoke => {
+                self.tracked.insert(operation, Tracked { call: event.call.clone(), state: State::Open, returned: 0 });
+                self.window.push_back(Move::Invoke(operation));
+                false
+            }
+            Kind::Ok(reply) => self.end(machine, operation, State::Ok(reply.clone())),
+            Kind::Fail => self.end(machine, operation, State::Fail),
+            Kind::Info => self.end(machine, operation, State::Info),
+        };
+        self.settle(judge, machine)?;
+        Ok(late)
+    }
+
     /// Notes how an operation ended. Whether that came too late to be of use.
-    fn end(&mut self, operation: usize, state: State) -> bool {
+    fn end<M: Model>(&mut self, machine: &mut Machine<M>, operation: usize, state: State) -> bool {
         let Some(tracked) = self.tracked.get_mut(&operation) else {
             // It was abandoned and has passed.
             return state != State::Info;
@@ -298,6 +443,7 @@ impl<M: Model> Object<M> {
             return state != State::Info;
         }
         tracked.state = state.clone();
+        tracked.returned = self.events;
         match state {
             State::Ok(_) => self.window.push_back(Move::Return(operation)),
             State::Fail if self.front.waits_for(operation) => {
@@ -306,7 +452,7 @@ impl<M: Model> Object<M> {
             }
             State::Info if self.front.waits_for(operation) => {
                 if let Some(Tracked { call, .. }) = self.tracked.remove(&operation) {
-                    self.front.release(operation, self.machine.symbol(&call, None));
+                    self.front.release(operation, machine.symbol(&call, None));
                 }
             }
             State::Open | State::Abandoned | State::Fail | State::Info => {}
@@ -315,7 +461,8 @@ impl<M: Model> Object<M> {
     }
 
     /// Takes the front as far as answers are known.
-    fn settle(&mut self, model: &M, most: usize) -> Result<(), Full> {
+    fn settle<M: Model>(&mut self, judge: Judge<'_, M>, machine: &mut Machine<M>) -> Result<(), Full> {
+        let Judge { model, most } = judge;
         while let Some(next) = self.window.front().copied() {
             let (Move::Invoke(operation) | Move::Return(operation)) = next;
             let Some(tracked) = self.tracked.get_mut(&operation) else {
@@ -323,7 +470,7 @@ impl<M: Model> Object<M> {
                 continue;
             };
             if let (Move::Invoke(_), State::Open) = (next, &tracked.state)
-                && answer_of(&tracked.call).is_none()
+                && answer_of(model, &tracked.call).is_none()
             {
                 if self.window.len() < PATIENCE {
                     break;
@@ -336,17 +483,17 @@ impl<M: Model> Object<M> {
                 Move::Invoke(_) => {
                     let answer = match &tracked.state {
                         State::Ok(reply) => Some(reply.clone()),
-                        State::Open => answer_of(&tracked.call),
+                        State::Open => answer_of(model, &tracked.call),
                         State::Abandoned | State::Fail | State::Info => None,
                     };
                     let is_over = answer.is_none();
-                    enter(model, &mut self.machine, &mut self.front, operation, tracked, answer)?;
+                    enter(model, machine, &mut self.front, operation, tracked, answer)?;
                     if is_over {
                         self.tracked.remove(&operation);
                     }
                 }
                 Move::Return(_) => {
-                    self.front.take_back(model, &mut self.machine, operation, most)?;
+                    self.front.take_back(model, machine, operation, most)?;
                     self.tracked.remove(&operation);
                 }
             }
@@ -355,7 +502,8 @@ impl<M: Model> Object<M> {
     }
 
     /// Whether anything is left at the end of the window, if what is open takes effect or not as it likes.
-    fn look_ahead(&mut self, model: &M, most: usize) -> Result<bool, Full> {
+    fn look_ahead<M: Model>(&self, judge: Judge<'_, M>, machine: &mut Machine<M>) -> Result<bool, Full> {
+        let Judge { model, most } = judge;
         if self.window.is_empty() || !self.front.lives() {
             return Ok(self.front.lives());
         }
@@ -368,10 +516,10 @@ impl<M: Model> Object<M> {
                         State::Ok(reply) => Some(reply.clone()),
                         State::Open | State::Abandoned | State::Fail | State::Info => None,
                     };
-                    enter(model, &mut self.machine, &mut ahead, operation, tracked, answer)?;
+                    enter(model, machine, &mut ahead, operation, tracked, answer)?;
                 }
                 Move::Return(operation) => {
-                    ahead.take_back(model, &mut self.machine, operation, most)?;
+                    ahead.take_back(model, machine, operation, most)?;
                     if !ahead.lives() {
                         return Ok(false);
                     }
@@ -393,20 +541,30 @@ fn enter<M: Model>(
 ) -> Result<(), Full> {
     match answer {
         Some(reply) => {
-            let observes = model.only_observes(&tracked.call, &reply);
-            front.enter(operation, machine.symbol(&tracked.call, Some(&reply)), observes)
+            let effect = if model.only_observes(&tracked.call, &reply) {
+                Effect::Observes
+            } else if model.overwrites(&tracked.call) {
+                Effect::Overwrites
+            } else {
+                Effect::Changes
+            };
+            let symbol = machine.symbol(&tracked.call, Some(&reply));
+            front.enter(model, machine, Entry { operation, symbol, effect, returns: tracked.returned })
         }
         None if tracked.state == State::Fail => Ok(()),
         None => {
-            front.offer(machine.symbol(&tracked.call, None));
+            let symbol = machine.symbol(&tracked.call, None);
+            let leaves = model.overwrites(&tracked.call).then(|| left_by(model, machine, symbol));
+            front.offer(symbol, leaves);
             Ok(())
         }
     }
 }
 
-/// The only answer that a call can have, if there is only one.
-fn answer_of(call: &Call) -> Option<Reply> {
+/// The only answer that a call can have, if there is only one and nothing else need be known before it enters a front.
+fn answer_of<M: Model>(model: &M, call: &Call) -> Option<Reply> {
     match call {
+        _ if model.overwrites(call) => None,
         Call::Write(_) => Some(Reply::Written),
         Call::Append(_) | Call::Enqueue(_) | Call::Push(_) | Call::Insert(_) | Call::Acquire | Call::Release => {
             Some(Reply::Done)

@@ -1,13 +1,13 @@
 //! `sextant history watch`: judge a history while it is recorded.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -48,6 +48,10 @@ pub struct Watch {
     configurations: usize,
 }
 
+/// After how many events of a key, and after how many in all, to look whether they can be, while there are more to be read.
+const EVERY: usize = 64;
+const ALL: usize = 1 << 14;
+
 /// How long to wait before looking whether a file has grown, or a signal has come.
 const LOOK: Duration = Duration::from_millis(20);
 
@@ -55,7 +59,7 @@ impl Watch {
     pub fn run(&self) -> io::Result<Exit> {
         let interrupt = interrupt::flag_on_signal()?;
         let quiet = Rc::new(Cell::new(false));
-        let source: Box<dyn Read> = if self.file == Path::new("-") {
+        let source: Box<dyn Source> = if self.file == Path::new("-") {
             Box::new(Piped::new(interrupt))
         } else {
             match File::open(&self.file) {
@@ -90,7 +94,7 @@ impl Watch {
 
 struct Judge<'a> {
     watch: &'a Watch,
-    source: Box<dyn Read>,
+    source: Box<dyn Source>,
     quiet: &'a Cell<bool>,
 }
 
@@ -99,9 +103,9 @@ impl WithModel for Judge<'_> {
 
     fn with<M: Model>(self, model: &M) -> io::Result<Exit> {
         let name = self.watch.name();
-        let mut checker = Checker::new(model, self.watch.configurations);
-        let mut reader = Reader::new(&name, BufReader::with_capacity(1 << 16, self.source));
-        let mut last = None;
+        let checker = RefCell::new(Checker::new(model, self.watch.configurations).looking_every(EVERY));
+        let source = Attentive { source: self.source, checker: &checker };
+        let mut reader = Reader::new(&name, BufReader::with_capacity(1 << 16, source));
         while let Some(next) = reader.next() {
             let event = match next {
                 Ok((_, event)) => event,
@@ -112,29 +116,33 @@ impl WithModel for Judge<'_> {
                     return Ok(Exit::Unreadable);
                 }
             };
+            let mut checker = checker.borrow_mut();
             let known = checker.status().clone();
-            let status = checker.push(&event);
-            let status =
-                status.map_err(|misuse| io::Error::other(format!("{name}: accepted, then refused: {misuse}")))?;
-            if let (Status::Valid, Status::Unknown(gap)) = (&known, status) {
-                output::note(&format!(
+            let status = checker.push(&event).map(|_| ());
+            status.map_err(|misuse| io::Error::other(format!("{name}: accepted, then refused: {misuse}")))?;
+            if checker.events().is_multiple_of(ALL) {
+                checker.look();
+            }
+            match (&known, checker.status()) {
+                (Status::Valid, Status::Unknown(gap)) => output::note(&format!(
                     "{name}: from line {} on not every violation is seen: {gap}",
                     line(&reader, gap.event())
-                ));
-            }
-            if let Status::Invalid { .. } = status {
-                last = Some(event);
-                break;
+                )),
+                (_, Status::Invalid { .. }) => break,
+                _ => {}
             }
             self.quiet.set(checker.is_quiet());
         }
+        let mut checker = checker.borrow_mut();
+        checker.look();
         let verdict = checker.verdict();
         let size = format!("{}, {} operations, {} keys", model.name(), checker.operations(), checker.keys());
-        let because = match (checker.status(), &last) {
-            (Status::Invalid { event, key }, Some(last)) => {
-                format!(": line {}: on key {key}, {}", line(&reader, *event), impossible(last))
+        let because = match checker.status() {
+            Status::Invalid { event, key } => {
+                let why = checker.violation().map(impossible).unwrap_or_default();
+                format!(": line {}: on key {key}, {why}", line(&reader, *event))
             }
-            (Status::Unknown(gap), _) => format!(": line {}: {gap}", line(&reader, gap.event())),
+            Status::Unknown(gap) => format!(": line {}: {gap}", line(&reader, gap.event())),
             _ if verdict == Verdict::Unknown => ": no operation ended in ok, so there is nothing to check".into(),
             _ => String::new(),
         };
@@ -165,6 +173,39 @@ fn impossible(event: &Event) -> String {
     format!("no order of the operations so far allows `{}` by process {}", ended(&operation), event.process)
 }
 
+/// Bytes that may take a while to come.
+trait Source {
+    /// Some bytes, if there are any now; none to be asked again. No bytes are the end.
+    fn now(&mut self, buffer: &mut [u8]) -> io::Result<Option<usize>>;
+
+    /// A moment in which something may come.
+    fn wait(&mut self) {
+        thread::sleep(LOOK);
+    }
+}
+
+/// Looks at what has come before it waits for more, and ends at a violation.
+struct Attentive<'a, 'm, M: Model> {
+    source: Box<dyn Source>,
+    checker: &'a RefCell<Checker<'m, M>>,
+}
+
+impl<M: Model> Read for Attentive<'_, '_, M> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut looked = false;
+        loop {
+            if let Some(read) = self.source.now(buffer)? {
+                return Ok(read);
+            }
+            if !looked && matches!(self.checker.borrow_mut().look(), Status::Invalid { .. }) {
+                return Ok(0);
+            }
+            looked = true;
+            self.source.wait();
+        }
+    }
+}
+
 /// A file that may still grow: its end is only reached when there is a reason to stop.
 struct Growing {
     file: File,
@@ -176,23 +217,19 @@ struct Growing {
     grew: Instant,
 }
 
-impl Read for Growing {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        loop {
-            if self.interrupt.load(Ordering::Relaxed) {
-                return Ok(0);
-            }
-            let read = self.file.read(buffer)?;
-            if read > 0 {
-                self.grew = Instant::now();
-                return Ok(read);
-            }
-            let is_idle = self.idle.is_some_and(|idle| self.grew.elapsed() >= idle);
-            if is_idle || (self.until_complete && self.quiet.get()) {
-                return Ok(0);
-            }
-            thread::sleep(LOOK);
+impl Source for Growing {
+    fn now(&mut self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
+        if self.interrupt.load(Ordering::Relaxed) {
+            return Ok(Some(0));
         }
+        let read = self.file.read(buffer)?;
+        if read > 0 {
+            self.grew = Instant::now();
+            return Ok(Some(read));
+        }
+        let is_idle = self.idle.is_some_and(|idle| self.grew.elapsed() >= idle);
+        let ends = is_idle || (self.until_complete && self.quiet.get());
+        Ok(ends.then_some(0))
     }
 }
 
@@ -201,6 +238,8 @@ struct Piped {
     chunks: Receiver<io::Result<Vec<u8>>>,
     chunk: Vec<u8>,
     taken: usize,
+    /// What came while nobody asked.
+    next: Option<io::Result<Vec<u8>>>,
     interrupt: Arc<AtomicBool>,
 }
 
@@ -222,26 +261,30 @@ impl Piped {
                 }
             }
         });
-        Self { chunks, chunk: Vec::new(), taken: 0, interrupt }
+        Self { chunks, chunk: Vec::new(), taken: 0, next: None, interrupt }
     }
 }
 
-impl Read for Piped {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+impl Source for Piped {
+    fn now(&mut self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
         while self.taken == self.chunk.len() {
             if self.interrupt.load(Ordering::Relaxed) {
-                return Ok(0);
+                return Ok(Some(0));
             }
-            match self.chunks.recv_timeout(LOOK) {
-                Ok(Ok(chunk)) if chunk.is_empty() => return Ok(0),
+            match self.next.take().map_or_else(|| self.chunks.try_recv(), Ok) {
+                Ok(Ok(chunk)) if chunk.is_empty() => return Ok(Some(0)),
                 Ok(chunk) => (self.chunk, self.taken) = (chunk?, 0),
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => return Ok(0),
+                Err(TryRecvError::Empty) => return Ok(None),
+                Err(TryRecvError::Disconnected) => return Ok(Some(0)),
             }
         }
         let length = buffer.len().min(self.chunk.len() - self.taken);
         buffer[..length].copy_from_slice(&self.chunk[self.taken..self.taken + length]);
         self.taken += length;
-        Ok(length)
+        Ok(Some(length))
+    }
+
+    fn wait(&mut self) {
+        self.next = self.chunks.recv_timeout(LOOK).ok();
     }
 }

@@ -58,4 +58,8 @@ impl Model for KeyValue {
     fn only_observes(&self, call: &Call, _reply: &Reply) -> bool {
         *call == Call::Read
     }
+
+    fn overwrites(&self, call: &Call) -> bool {
+        matches!(call, Call::Write(_))
+    }
 }

@@ -48,6 +48,10 @@ impl Model for Register {
         observes(call, reply)
     }
 
+    fn overwrites(&self, call: &Call) -> bool {
+        matches!(call, Call::Write(_))
+    }
+
     fn family(&self) -> Family {
         Family::Register { initial: self.initial.clone() }
     }
@@ -78,6 +82,10 @@ impl Model for CasRegister {
 
     fn only_observes(&self, call: &Call, reply: &Reply) -> bool {
         observes(call, reply)
+    }
+
+    fn overwrites(&self, call: &Call) -> bool {
+        matches!(call, Call::Write(_))
     }
 
     fn family(&self) -> Family {
