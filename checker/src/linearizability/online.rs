@@ -31,7 +31,7 @@ use sextant_histories::{Call, Event, Key, Kind, Misuse, Reply};
 
 use super::model::Model;
 use crate::verdict::Verdict;
-use front::{Effect, Entry, Front, Full, left_by};
+use front::{Effect, Entry, Front, Full, Horizon, Return, left_by};
 use machine::Machine;
 
 /// For how many events of its key an operation is waited for.
@@ -493,12 +493,44 @@ impl Position {
                     }
                 }
                 Move::Return(_) => {
-                    self.front.take_back(model, machine, operation, most)?;
+                    // What comes later is not known, so any state may matter.
+                    let returns = Return { operation, now: 0, horizon: None };
+                    self.front.take_back(model, machine, returns, most)?;
                     self.tracked.remove(&operation);
                 }
             }
         }
         Ok(())
+    }
+
+    /// Until which event of the window which operations are to be reckoned with, if that is all that is to come; none if no
+    /// operation overwrites, because it makes a difference for those alone.
+    fn horizon<M: Model>(&self, model: &M, machine: &mut Machine<M>) -> Option<Horizon> {
+        let mut returns = HashMap::new();
+        let mut overwrites = false;
+        let mut uses = Vec::new();
+        for (now, next) in self.window.iter().enumerate() {
+            match *next {
+                Move::Return(operation) => {
+                    returns.insert(operation, now);
+                }
+                Move::Invoke(operation) => {
+                    let Tracked { call, state, .. } = &self.tracked[&operation];
+                    match state {
+                        _ if model.overwrites(call) => overwrites = true,
+                        State::Ok(reply) => uses.push((machine.symbol(call, Some(reply)), Some(operation))),
+                        State::Open | State::Abandoned | State::Info => uses.push((machine.symbol(call, None), None)),
+                        State::Fail => {}
+                    }
+                }
+            }
+        }
+        if !overwrites {
+            return None;
+        }
+        uses.extend(self.front.uses());
+        let at = |operation: Option<usize>| operation.and_then(|operation| returns.get(&operation).copied());
+        Some(Horizon::new(uses.into_iter().map(|(symbol, operation)| (symbol, at(operation))).collect()))
     }
 
     /// Whether anything is left at the end of the window, if what is open takes effect or not as it likes.
@@ -508,7 +540,8 @@ impl Position {
             return Ok(self.front.lives());
         }
         let mut ahead = self.front.clone();
-        for next in &self.window {
+        let mut horizon = self.horizon(model, machine);
+        for (now, next) in self.window.iter().enumerate() {
             match *next {
                 Move::Invoke(operation) => {
                     let tracked = &self.tracked[&operation];
@@ -519,7 +552,8 @@ impl Position {
                     enter(model, machine, &mut ahead, operation, tracked, answer)?;
                 }
                 Move::Return(operation) => {
-                    ahead.take_back(model, machine, operation, most)?;
+                    let returns = Return { operation, now, horizon: horizon.as_mut() };
+                    ahead.take_back(model, machine, returns, most)?;
                     if !ahead.lives() {
                         return Ok(false);
                     }

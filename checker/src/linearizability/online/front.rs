@@ -134,6 +134,50 @@ pub(super) struct Entry {
     pub(super) returns: usize,
 }
 
+/// What is known to come, when nothing but that counts: until when a state can matter. A state that no operation starts from or
+/// observes any more is as good as any other such: all of them are [`DEAD`], and what leaves one is of one kind.
+pub(super) struct Horizon {
+    /// Operations that do not overwrite, and the event at which they return, if they do.
+    uses: Vec<(u32, Option<usize>)>,
+    known: HashMap<u32, usize, Hashing>,
+}
+
+/// In the place of all states that matter no more.
+const DEAD: u32 = u32::MAX;
+
+impl Horizon {
+    pub(super) fn new(uses: Vec<(u32, Option<usize>)>) -> Self {
+        Self { uses, known: HashMap::default() }
+    }
+
+    fn matters_until<M: Model>(&mut self, model: &M, machine: &mut Machine<M>, state: u32) -> usize {
+        let uses = &self.uses;
+        *self.known.entry(state).or_insert_with(|| {
+            let mut until =
+                |(symbol, returns): &(u32, Option<usize>)| match (machine.step(model, state, *symbol), returns) {
+                    (Some(_), Some(returns)) => *returns,
+                    // One that may take effect at any time, or never, is of use only if that changes something.
+                    (Some(next), None) if next != state => usize::MAX,
+                    _ => 0,
+                };
+            uses.iter().map(&mut until).max().unwrap_or(0)
+        })
+    }
+
+    fn living<M: Model>(&mut self, model: &M, machine: &mut Machine<M>, state: u32, now: usize) -> u32 {
+        let dead = state == DEAD || self.matters_until(model, machine, state) < now;
+        if dead { DEAD } else { state }
+    }
+}
+
+/// What is returned when, and what is known of the rest.
+pub(super) struct Return<'a> {
+    pub(super) operation: usize,
+    /// The number of this event, as [`Horizon`] counts.
+    pub(super) now: usize,
+    pub(super) horizon: Option<&'a mut Horizon>,
+}
+
 /// Of so many states at most it is known which observers are possible.
 const STATES: usize = 256;
 
@@ -151,6 +195,14 @@ impl Front {
 
     pub(super) fn held(&self) -> usize {
         self.level.count + self.pending.len() + self.crowds.len()
+    }
+
+    /// Operations that do not overwrite: each with its symbol, and its number unless it is indeterminate.
+    pub(super) fn uses(&self) -> impl Iterator<Item = (u32, Option<usize>)> {
+        let pending = self.pending.iter().filter(|pending| pending.effect != Effect::Overwrites);
+        let crowds = self.crowds.iter().filter(|crowd| crowd.leaves.is_none());
+        let pending = pending.map(|pending| (pending.symbol, Some(pending.operation)));
+        pending.chain(crowds.map(|crowd| (crowd.symbol, None)))
     }
 
     pub(super) fn waits_for(&self, operation: usize) -> bool {
@@ -219,15 +271,19 @@ impl Front {
         &mut self,
         model: &M,
         machine: &mut Machine<M>,
-        operation: usize,
+        returns: Return<'_>,
         most: usize,
     ) -> Result<(), Full> {
+        let Return { operation, now, mut horizon } = returns;
         let Some(slot) = self.pending.iter().find(|pending| pending.operation == operation).map(|pending| pending.slot)
         else {
             return Ok(());
         };
         let level = std::mem::take(&mut self.level);
-        let (ready, ready_crowds) = self.ready();
+        let (ready, ready_crowds) = self.ready(|state| match &mut horizon {
+            Some(horizon) => horizon.living(model, machine, state, now),
+            None => state,
+        });
         let observers = std::mem::take(&mut self.observers);
         let mut extension = Extension {
             front: self,
@@ -238,6 +294,8 @@ impl Front {
             ready,
             ready_crowds,
             observers,
+            now,
+            horizon,
             with: Level::default(),
             without: Level::default(),
             work: Vec::new(),
@@ -274,14 +332,14 @@ impl Front {
     }
 
     /// The pending operations that overwrite, of each state that they leave the first to return first, and the crowds of such.
-    fn ready(&self) -> (Vec<Ready>, Vec<(u32, usize)>) {
+    fn ready(&self, mut living: impl FnMut(u32) -> u32) -> (Vec<Ready>, Vec<(u32, usize)>) {
         let writes = self.pending.iter().filter(|pending| pending.effect == Effect::Overwrites);
         let mut ready: Vec<Ready> = writes
-            .map(|pending| Ready { state: pending.leaves, returns: pending.returns, slot: pending.slot })
+            .map(|pending| Ready { state: living(pending.leaves), returns: pending.returns, slot: pending.slot })
             .collect();
         ready.sort_unstable();
         let crowds = self.crowds.iter().enumerate();
-        (ready, crowds.filter_map(|(number, crowd)| crowd.leaves.map(|state| (state, number))).collect())
+        (ready, crowds.filter_map(|(number, crowd)| crowd.leaves.map(|state| (living(state), number))).collect())
     }
 
     fn leave(&mut self, operation: usize) -> Option<Pending> {
@@ -330,6 +388,8 @@ struct Extension<'a, M: Model> {
     ready: Vec<Ready>,
     ready_crowds: Vec<(u32, usize)>,
     observers: HashMap<u32, u128, Hashing>,
+    now: usize,
+    horizon: Option<&'a mut Horizon>,
     with: Level,
     without: Level,
     work: Vec<(Core, Rest)>,
@@ -337,6 +397,9 @@ struct Extension<'a, M: Model> {
 
 impl<M: Model> Extension<'_, M> {
     fn take_pending(&mut self, (state, changes): Core, rest: &Rest) {
+        if state == DEAD {
+            return;
+        }
         let front = self.front;
         for pending in front.pending.iter().filter(|pending| pending.effect == Effect::Changes) {
             let bit = 1u128 << pending.slot;
@@ -351,6 +414,9 @@ impl<M: Model> Extension<'_, M> {
 
     /// One that would leave the state as it is need never be taken.
     fn take_indeterminate(&mut self, (state, changes): Core, rest: &Rest) {
+        if state == DEAD {
+            return;
+        }
         let front = self.front;
         for (number, crowd) in front.crowds.iter().enumerate().filter(|(_, crowd)| crowd.leaves.is_none()) {
             if rest.used.get(number).copied().unwrap_or(0) >= crowd.offered {
@@ -366,6 +432,7 @@ impl<M: Model> Extension<'_, M> {
     }
 
     fn overwrite(&mut self, (_, changes): Core, rest: &Rest) {
+        let mut dead_used = false;
         let mut done = None;
         for place in 0..self.ready.len() {
             let write = self.ready[place];
@@ -382,7 +449,9 @@ impl<M: Model> Extension<'_, M> {
             let (left, number) = self.ready_crowds[place];
             let better = |write: &Ready| write.state == left && rest.spent & (1 << write.slot) == 0;
             let used = rest.used.get(number).copied().unwrap_or(0);
-            if used < self.front.crowds[number].offered && !self.ready.iter().any(better) {
+            let again = left == DEAD && dead_used;
+            if used < self.front.crowds[number].offered && !again && !self.ready.iter().any(better) {
+                dead_used |= left == DEAD;
                 let mut next = rest.clone();
                 next.use_one(number);
                 next.bury(self.writes);
@@ -405,6 +474,9 @@ impl<M: Model> Extension<'_, M> {
 
     /// Whether an operation that is neither done nor overwrites changes this state.
     fn something_starts_from(&mut self, state: u32, changes: u128, rest: &Rest) -> bool {
+        if state == DEAD {
+            return false;
+        }
         let front = self.front;
         let pending = front.pending.iter().filter(|pending| pending.effect == Effect::Changes);
         let mut symbols = pending.filter(|pending| changes & (1 << pending.slot) == 0).map(|pending| pending.symbol);
@@ -423,6 +495,9 @@ impl<M: Model> Extension<'_, M> {
     }
 
     fn observe(&mut self, state: u32, rest: &mut Rest) {
+        if state == DEAD {
+            return;
+        }
         let (front, model, machine) = (self.front, self.model, &mut *self.machine);
         rest.observed |= *self.observers.entry(state).or_insert_with(|| {
             let pending = front.pending.iter().filter(|pending| pending.effect == Effect::Observes);
@@ -433,6 +508,10 @@ impl<M: Model> Extension<'_, M> {
 
     fn file(&mut self, (state, changes): Core, rest: Rest) {
         let bit = self.bit;
+        let state = match &mut self.horizon {
+            Some(horizon) => horizon.living(self.model, self.machine, state, self.now),
+            None => state,
+        };
         let contained = (changes | rest.observed | rest.spent | rest.free) & bit != 0;
         if contained {
             // The slot is about to serve another operation.
