@@ -302,3 +302,32 @@ fn other_promises_have_names_and_their_anomalies_are_explained() {
     assert_eq!(code(&judge("sequential", &[])), 64);
     assert_eq!(code(&check(&[INVALID, "--promise", "sequential"])), 0, "a stale read is in order for its process");
 }
+
+/// Hundredths of a second that a process has worked; none once it is gone.
+fn worked(process: u32) -> Option<u64> {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    // Behind the name, which ends with the last bracket, the user time is the twelfth field.
+    stat.rsplit(')').next()?.split_whitespace().nth(11)?.parse().ok()
+}
+
+/// A search that would take for ever says how far it came, and the files behind it are named as not judged.
+#[test]
+fn ctrl_c_ends_a_check_with_what_is_known() {
+    let folder = tempfile::tempdir().unwrap();
+    let hard = folder.path().join("hard.jsonl");
+    let hard = hard.to_str().unwrap();
+    let recipe = ["--operations", "600", "--clients", "40", "--values", "40", "--change", "90", "--out", hard];
+    assert_eq!(code(&sextant(&[&["history", "generate", "--model", "key-value"][..], &recipe].concat())), 0);
+    let mut check = Command::new(env!("CARGO_BIN_EXE_sextant"));
+    check.args(["history", "check", "--model", "key-value", "--timeout", "600s", "--memory", "8G", hard, hard]);
+    let check = check.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    // After so much work it is in the middle of the search.
+    while worked(check.id()).is_some_and(|ticks| ticks < 30) {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    assert!(Command::new("kill").args(["-INT", &check.id().to_string()]).status().unwrap().success());
+    let output = check.wait_with_output().unwrap();
+    assert_eq!(code(&output), 2, "{}", stderr(&output));
+    assert!(stdout(&output).contains(": unknown (key-value, ") && stdout(&output).contains(": interrupted: on key"));
+    assert!(stderr(&output).contains("interrupted: 1 files were not judged"), "{}", stderr(&output));
+}

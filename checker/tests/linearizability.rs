@@ -4,12 +4,14 @@
 mod common;
 
 use std::num::NonZero;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use common::{Choice, definition_says, history, stateright_says};
 use proptest::prelude::*;
 use sextant::linearizability::{
-    CasRegister, Finding, Limit, Limits, Linearization, Model, Prefix, Register, Report, Unknown, check, verify,
+    CasRegister, Finding, Interrupt, Limit, Limits, Linearization, Model, Prefix, Register, Report, Unknown, check,
+    verify,
 };
 use sextant::verdict::Verdict;
 use sextant_histories::generate::{Config, Rng, Values, Violation, generate};
@@ -272,6 +274,9 @@ fn limits_end_in_unknown_and_say_how_far_it_came() {
     let limits = Limits { memory_bytes: 4 << 20, ..Limits::default() };
     let report = check(&hard(), &Blunt, &limits);
     assert_eq!(gave_up(&report), Limit::Memory(4 << 20));
+    static WANTED: AtomicBool = AtomicBool::new(true);
+    let limits = Limits { interrupt: Some(Interrupt(&WANTED)), ..Limits::default() };
+    assert_eq!(gave_up(&check(&hard(), &Blunt, &limits)), Limit::Interrupted);
 }
 
 /// The end of an operation can be what makes a history impossible long after the read that shows it: until the cas

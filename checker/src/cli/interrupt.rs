@@ -4,6 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use sextant::linearizability::Interrupt;
 use sextant::verdict::Exit;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
@@ -17,4 +18,10 @@ pub fn flag_on_signal() -> io::Result<Arc<AtomicBool>> {
         flag::register(signal, interrupt.clone())?;
     }
     Ok(interrupt)
+}
+
+/// The same for a check of a history, which lasts as long as the program.
+pub fn for_ever() -> io::Result<Interrupt> {
+    let flag: &'static Arc<AtomicBool> = Box::leak(Box::new(flag_on_signal()?));
+    Ok(Interrupt(flag))
 }

@@ -117,7 +117,7 @@ impl<M: Model> Scene<'_, M> {
     }
 
     fn is_late(&self) -> bool {
-        Instant::now() >= self.budget.deadline
+        self.budget.has_time().is_err()
     }
 
     /// Judges the operations with all but `members` weakened. An order is one of positions.

@@ -84,6 +84,7 @@ mod verify;
 
 use std::fmt;
 use std::num::NonZero;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -117,7 +118,28 @@ pub struct Limits {
     /// How long to look for the smallest core of a violation, within the timeout. Most take milliseconds; where it is not
     /// enough the core says that it may not be smallest.
     pub core: Duration,
+    /// Whether somebody wants an end of it.
+    pub interrupt: Option<Interrupt>,
 }
+
+/// A flag that ends a check as soon as it is set, with `unknown`.
+#[derive(Clone, Copy, Debug)]
+pub struct Interrupt(pub &'static AtomicBool);
+
+impl Interrupt {
+    pub fn is_set(self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// The same flag, whatever it says.
+impl PartialEq for Interrupt {
+    fn eq(&self, other: &Self) -> bool {
+        std::ptr::eq(self.0, other.0)
+    }
+}
+
+impl Eq for Interrupt {}
 
 impl Default for Limits {
     fn default() -> Self {
@@ -127,6 +149,7 @@ impl Default for Limits {
             threads: thread::available_parallelism().unwrap_or(NonZero::<usize>::MIN),
             configurations: usize::MAX,
             core: Duration::from_secs(5),
+            interrupt: None,
         }
     }
 }
@@ -198,6 +221,8 @@ pub enum Limit {
     Configurations(usize),
     /// More operations pending at once than the search has room for.
     Concurrency,
+    /// [`Limits::interrupt`] was set.
+    Interrupted,
 }
 
 impl Report {
@@ -242,6 +267,7 @@ impl fmt::Display for Progress {
             Limit::Memory(bytes) => write!(f, "no answer within {} MB", bytes >> 20)?,
             Limit::Configurations(count) => write!(f, "no answer within {count} configurations")?,
             Limit::Concurrency => f.write_str("too many operations at once")?,
+            Limit::Interrupted => f.write_str("interrupted")?,
         }
         let Self { key, placed, operations, events, held, keys_valid, keys, .. } = self;
         write!(

@@ -106,6 +106,7 @@ pub(super) fn judge_keys<'a, M: Model>(
         configurations: limits.configurations,
         effort: u64::MAX,
         core: limits.core,
+        interrupt: limits.interrupt,
     };
     let mut round = Round { partitions: &partitions, model, budget, first: partitions.len() > 1 };
     let mut judged: Vec<Option<Judged<'a>>> = partitions.iter().map(|_| None).collect();
@@ -167,6 +168,7 @@ fn progress(key: &Key, stopped: Stopped, candidates: &[Candidate<'_>], limits: &
         Stop::Memory => Limit::Memory(limits.memory_bytes),
         Stop::Configurations => Limit::Configurations(limits.configurations),
         Stop::TooWide => Limit::Concurrency,
+        Stop::Interrupted => Limit::Interrupted,
         Stop::Timeout | Stop::Effort | Stop::Cancelled => Limit::Timeout(limits.timeout),
     };
     let Stopped { placed, held, .. } = stopped;
@@ -253,8 +255,8 @@ fn route<M: Model>(
     budget: Budget,
     cancelled: Cancelled<'_>,
 ) -> Found {
-    if Instant::now() >= budget.deadline {
-        return Found::Stopped(Stopped::at_once(Stop::Timeout));
+    if let Err(stop) = budget.has_time() {
+        return Found::Stopped(Stopped::at_once(stop));
     }
     let family = model.family();
     if let Some(found) = special(candidates, &family, budget, cancelled) {

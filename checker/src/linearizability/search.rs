@@ -18,6 +18,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
+use super::Interrupt;
 use super::automaton::Automaton;
 use super::bits::{Bits, Hashing};
 use super::model::Model;
@@ -31,6 +32,7 @@ pub(super) enum Stop {
     Memory,
     Configurations,
     TooWide,
+    Interrupted,
     /// As much work as was allotted for a first attempt.
     Effort,
     /// The answer is not needed any more.
@@ -62,6 +64,7 @@ pub(super) struct Budget {
     pub(super) effort: u64,
     /// How long to look for a smallest core.
     pub(super) core: Duration,
+    pub(super) interrupt: Option<Interrupt>,
 }
 
 impl Budget {
@@ -81,11 +84,20 @@ impl Budget {
             if cancelled() {
                 return Err(Stop::Cancelled);
             }
-            if Instant::now() >= self.deadline {
-                return Err(Stop::Timeout);
-            }
+            return self.has_time();
         }
         Ok(())
+    }
+
+    /// Whether time is left, and nobody wants an end of it.
+    pub(super) fn has_time(&self) -> Result<(), Stop> {
+        if self.interrupt.is_some_and(Interrupt::is_set) {
+            Err(Stop::Interrupted)
+        } else if Instant::now() >= self.deadline {
+            Err(Stop::Timeout)
+        } else {
+            Ok(())
+        }
     }
 
     #[cfg(test)]
@@ -96,6 +108,7 @@ impl Budget {
             configurations: usize::MAX,
             effort: u64::MAX,
             core: Duration::MAX,
+            interrupt: None,
         }
     }
 }

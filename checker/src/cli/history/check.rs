@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 use sextant::consistency::Promise;
-use sextant::linearizability::{Evidence, Finding, Limits, Model, Prefix, Report, check, verify};
+use sextant::linearizability::{Evidence, Finding, Interrupt, Limits, Model, Prefix, Report, check, verify};
 use sextant::picture::Picture;
 use sextant::verdict::{Exit, Verdict};
 use sextant_histories::History;
@@ -20,7 +20,7 @@ use super::picture;
 use super::promise::{PromiseArgs, PromiseName};
 use super::timeline::timeline;
 use super::verify::write as certify;
-use crate::cli::output;
+use crate::cli::{interrupt, output};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = formats::table())]
@@ -65,13 +65,14 @@ struct Judge<'a> {
     check: &'a Check,
     file: &'a Path,
     history: &'a History,
+    interrupt: Option<Interrupt>,
 }
 
 impl WithModel for Judge<'_> {
     type Output = io::Result<Exit>;
 
     fn with<M: Model>(self, model: &M) -> io::Result<Exit> {
-        self.check.judge_by(self.file, self.history, model)
+        self.check.judge_by(self.file, self.history, model, self.interrupt)
     }
 }
 
@@ -92,11 +93,24 @@ impl Check {
             output::error("--certificate is for one history");
             return Ok(Exit::Unreadable);
         }
-        let exits: io::Result<Vec<Exit>> = self.files.iter().map(|file| self.judge(file)).collect();
-        Ok(Exit::of_all(exits?))
+        // Other promises are not asked whether they may go on: there a signal ends the program.
+        let interrupt = match self.promise.promise {
+            PromiseName::Linearizable => Some(interrupt::for_ever()?),
+            PromiseName::Other(_) => None,
+        };
+        let mut exits = Vec::new();
+        for (number, file) in self.files.iter().enumerate() {
+            if interrupt.is_some_and(Interrupt::is_set) {
+                output::note(&format!("interrupted: {} files were not judged", self.files.len() - number));
+                exits.push(Exit::Unknown);
+                break;
+            }
+            exits.push(self.judge(file, interrupt)?);
+        }
+        Ok(Exit::of_all(exits))
     }
 
-    fn judge(&self, file: &Path) -> io::Result<Exit> {
+    fn judge(&self, file: &Path, interrupt: Option<Interrupt>) -> io::Result<Exit> {
         let Some(Loaded { history, conventions, .. }) = self.input.load(file) else {
             return Ok(Exit::Unreadable);
         };
@@ -115,7 +129,7 @@ impl Check {
                         return Ok(Exit::Unreadable);
                     }
                 };
-                model.apply(&history, initial, Judge { check: self, file, history: &history })
+                model.apply(&history, initial, Judge { check: self, file, history: &history, interrupt })
             }
             (PromiseName::Other(promise), _) => {
                 self.promise.judge(promise, file, &history, conventions.initial, self.timeout, self.json)
@@ -127,11 +141,17 @@ impl Check {
         }
     }
 
-    fn judge_by<M: Model>(&self, file: &Path, history: &History, model: &M) -> io::Result<Exit> {
+    fn judge_by<M: Model>(
+        &self,
+        file: &Path,
+        history: &History,
+        model: &M,
+        interrupt: Option<Interrupt>,
+    ) -> io::Result<Exit> {
         if self.promise.promise == PromiseName::Other(Promise::Sequential) {
             return self.promise.judge_sequential(file, history, model, self.timeout, self.json);
         }
-        let limits = Limits { timeout: self.timeout, memory_bytes: self.memory, ..Limits::default() };
+        let limits = Limits { timeout: self.timeout, memory_bytes: self.memory, interrupt, ..Limits::default() };
         let limits = Limits { threads: self.threads.unwrap_or(limits.threads), ..limits };
         let report = check(history, model, &limits);
         if let Finding::Valid(linearizations) = &report.finding
