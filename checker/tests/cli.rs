@@ -42,6 +42,21 @@ fn exit_codes_follow_the_verdicts_and_combine() {
     assert_eq!(code(&check(&[INVALID, "none.jsonl", UNKNOWN])), 1);
 }
 
+/// What claims nothing passes only for whoever asks for it.
+#[test]
+fn a_history_without_a_claim_is_unknown_unless_asked() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("h.jsonl");
+    let event = |kind| format!("{{\"process\":0,\"type\":\"{kind}\",\"f\":\"write\",\"value\":1}}\n");
+    fs::write(&file, event("invoke") + &event("fail")).unwrap();
+    let file = file.to_str().unwrap();
+    assert_eq!(code(&check(&[file])), 2);
+    let output = check(&["--vacuous", file]);
+    assert_eq!((code(&output), stdout(&output).contains(": valid (")), (0, true), "{}", stdout(&output));
+    assert_eq!(code(&check(&["--vacuous", UNKNOWN])), 2, "an empty history");
+    assert_eq!(code(&check(&["--vacuous", INVALID])), 1);
+}
+
 #[test]
 fn bad_usage_is_64_and_help_is_not_bad() {
     for wrong in

@@ -120,6 +120,8 @@ pub struct Limits {
     pub core: Duration,
     /// Whether somebody wants an end of it.
     pub interrupt: Option<Interrupt>,
+    /// Whether a history in which nothing ended in `ok` is judged by the definition, and not unknown for want of a claim.
+    pub vacuous: bool,
 }
 
 /// A flag that ends a check as soon as it is set, with `unknown`.
@@ -150,6 +152,7 @@ impl Default for Limits {
             configurations: usize::MAX,
             core: Duration::from_secs(5),
             interrupt: None,
+            vacuous: false,
         }
     }
 }
@@ -282,14 +285,14 @@ pub fn check<M: Model>(history: &History, model: &M, limits: &Limits) -> Report 
     let start = Instant::now();
     let partitions = partition(history, model.keyed());
     let keys = partitions.len();
-    let finding = match refuse(history, model) {
+    let finding = match refuse(history, model, limits) {
         Some(unknown) => Finding::Unknown(unknown),
         None => router::judge_keys(history, partitions, model, limits, start),
     };
     Report { operations: history.operations().len(), keys, elapsed: start.elapsed(), finding }
 }
 
-fn refuse<M: Model>(history: &History, model: &M) -> Option<Unknown> {
+fn refuse<M: Model>(history: &History, model: &M, limits: &Limits) -> Option<Unknown> {
     let operations = history.operations();
     if operations.is_empty() {
         return Some(Unknown::Empty);
@@ -302,5 +305,5 @@ fn refuse<M: Model>(history: &History, model: &M) -> Option<Unknown> {
         });
     }
     let silent = operations.iter().all(|operation| operation.reply().is_none());
-    silent.then_some(Unknown::NoClaim)
+    (silent && !limits.vacuous).then_some(Unknown::NoClaim)
 }

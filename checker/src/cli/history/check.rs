@@ -47,6 +47,9 @@ pub struct Check {
     /// How many keys to judge at a time; all cores if not given
     #[arg(long)]
     threads: Option<NonZero<usize>>,
+    /// Judge a history in which nothing ended in ok by the definition: it claims nothing, and counts as unknown otherwise
+    #[arg(long)]
+    vacuous: bool,
     /// Print one JSON object a file
     #[arg(long)]
     json: bool,
@@ -152,7 +155,8 @@ impl Check {
             return self.promise.judge_sequential(file, history, model, self.timeout, self.json);
         }
         let limits = Limits { timeout: self.timeout, memory_bytes: self.memory, interrupt, ..Limits::default() };
-        let limits = Limits { threads: self.threads.unwrap_or(limits.threads), ..limits };
+        let threads = self.threads.unwrap_or(limits.threads);
+        let limits = Limits { threads, vacuous: self.vacuous, ..limits };
         let report = check(history, model, &limits);
         if let Finding::Valid(linearizations) = &report.finding
             && let Err(reason) = verify(history, model, linearizations)
