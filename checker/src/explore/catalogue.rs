@@ -9,14 +9,17 @@ use std::marker::PhantomData;
 use std::net::SocketAddr;
 use std::sync::LazyLock;
 
+use serde::Deserialize;
 use serde_json::Value;
-use sextant_model::area::{self, Area, Catalogued, Lane, Mark, Size, Status};
+use sextant_model::area::{self, Area, Catalogued, Lane, Lively, Mark, Size, Status};
 use sextant_model::closed::Closed;
 use sextant_model::decisions::{Decision, RuleBook};
 use sextant_model::disks::Disks;
 use sextant_model::group::Group;
 use sextant_model::membership::Membership;
 use sextant_model::pages::Pages;
+use sextant_model::profiles;
+use sextant_model::rules::{Rules, Scheme};
 use sextant_model::volume::Volume;
 use stateright::Model;
 
@@ -139,7 +142,31 @@ pub struct Step {
 }
 
 #[derive(Debug)]
-struct Of<A>(PhantomData<A>);
+struct Of<A> {
+    open: Opener,
+    area: PhantomData<A>,
+}
+
+type Opener = fn(&Value, &Value) -> Result<Box<dyn Exploration>, String>;
+
+fn open_as<A: Lively>(rules: &Value, bounds: &Value) -> Result<Box<dyn Exploration>, String> {
+    let (rules, bounds) = (of_area::<A, _>("rules", rules)?, of_area::<A, _>("bounds", bounds)?);
+    A::admits(&rules, &bounds).map_err(|reason| format!("{} does not admit these: {reason}", A::NAME))?;
+    Ok(Box::new(Closed::<A>::new(rules, bounds)))
+}
+
+/// The core's world has as many segments as its scheme has copies.
+fn open_group(rules: &Value, bounds: &Value) -> Result<Box<dyn Exploration>, String> {
+    match of_area::<Group<6>, Rules>("rules", rules)?.scheme.copies {
+        2 => open_as::<Group<2>>(rules, bounds),
+        3 => open_as::<Group<3>>(rules, bounds),
+        4 => open_as::<Group<4>>(rules, bounds),
+        5 => open_as::<Group<5>>(rules, bounds),
+        7 => open_as::<Group<7>>(rules, bounds),
+        copies if copies <= 6 => open_as::<Group<6>>(rules, bounds),
+        copies => Err(format!("core does not admit these: {copies} copies: there can be 2 to 7")),
+    }
+}
 
 impl<A: Catalogued> AnyArea for Of<A> {
     fn name(&self) -> &'static str {
@@ -165,9 +192,7 @@ impl<A: Catalogued> AnyArea for Of<A> {
     }
 
     fn open(&self, rules: &Value, bounds: &Value) -> Result<Box<dyn Exploration>, String> {
-        let (rules, bounds) = (of_area::<A, _>("rules", rules)?, of_area::<A, _>("bounds", bounds)?);
-        A::admits(&rules, &bounds).map_err(|reason| format!("{} does not admit these: {reason}", A::NAME))?;
-        Ok(Box::new(Closed::<A>::new(rules, bounds)))
+        (self.open)(rules, bounds)
     }
 
     fn judge(&self, mutant: &Mutant, threads: usize) -> Result<Fate, Failure> {
@@ -182,7 +207,7 @@ fn of_area<A: Area, T: serde::de::DeserializeOwned>(what: &str, value: &Value) -
     T::deserialize(value).map_err(|error| format!("these are no {what} of {}: {error}", A::NAME))
 }
 
-impl<A: Catalogued> Exploration for Closed<A> {
+impl<A: Lively> Exploration for Closed<A> {
     fn bounds(&self) -> String {
         Closed::bounds(self).to_string()
     }
@@ -424,11 +449,11 @@ impl Catalogue {
 
 static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(|| {
     let mut all = Catalogue::default();
-    all.take::<Group<6>>(&Of(PhantomData));
-    all.take::<Membership>(&Of(PhantomData));
-    all.take::<Volume>(&Of(PhantomData));
-    all.take::<Pages>(&Of(PhantomData));
-    all.take::<Disks>(&Of(PhantomData));
+    all.take::<Group<6>>(&Of { open: open_group, area: PhantomData });
+    all.take::<Membership>(&Of { open: open_as::<Membership>, area: PhantomData });
+    all.take::<Volume>(&Of { open: open_as::<Volume>, area: PhantomData });
+    all.take::<Pages>(&Of { open: open_as::<Pages>, area: PhantomData });
+    all.take::<Disks>(&Of { open: open_as::<Disks>, area: PhantomData });
     all
 });
 
@@ -499,6 +524,28 @@ pub fn rules_with(area: &dyn AnyArea, rules: Value, changes: &[String]) -> Resul
             change.split_once('=').ok_or_else(|| format!("{change:?} is not of the form decision=value"))?;
         area.with(&rules, decision, value)
     })
+}
+
+/// The rules of the core with another scheme.
+///
+/// # Errors
+/// If they are the rules of another area, or have a scheme of their own already: that of a mutant.
+pub fn rules_of(area: &dyn AnyArea, rules: &Value, scheme: Scheme) -> Result<Value, String> {
+    let name = area.name();
+    let mut rules: Rules =
+        Rules::deserialize(rules).map_err(|_| format!("{name} has no scheme of its own to change"))?;
+    if rules.scheme != Scheme::AURORA {
+        return Err("the mistake is in the scheme: it does not go with another one".into());
+    }
+    rules.scheme = scheme;
+    Ok(plain(&rules))
+}
+
+/// The leg for a scheme of the core: as many copies are lost as its zones ask for.
+#[must_use]
+pub fn leg_of(leg: Leg, scheme: Scheme) -> Leg {
+    let bounds = if leg.name == profiles::LOSSES { plain(&profiles::losses(scheme)) } else { leg.bounds };
+    Leg { bounds, states: 0, depth: 0, ..leg }
 }
 
 /// Opens the area, the rules and the bounds of a case.
