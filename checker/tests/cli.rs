@@ -65,7 +65,7 @@ fn usage_errors_are_one_line() {
         (&["model", "check", "core", "--mutant", "M99"][..], "there is no mutant M99"),
         (&["model", "check", "kernel"], "there is no profile kernel; there are: core"),
         (&["model", "check", "core", "--threads", "0"], "0 is not in 1..=1024"),
-        (&["model", "check", "core", "--copies", "8"], "there can be 2 to 7"),
+        (&["model", "check", "core", "--copies", "8"], "there can be 3 to 6"),
         (&["model", "check", "core", "--copies", "4"], "cannot be spread evenly over 3 zones"),
         (&["model", "check", "core", "--mutant", "M1", "--scheme", "teaching"], "the mistake is in the scheme"),
         (&["model", "check", "mtr", "--scheme", "teaching"], "volume has no scheme of its own to change"),
@@ -140,7 +140,9 @@ fn a_gate_whose_count_changed_or_whose_history_is_wrong_fails() {
     };
     let slow = "slow = [\"gossip\", \"recoveries\", \"reads\"]";
     let core = |faults: usize| {
-        let states = format!("states = {{ gossip = 1, recoveries = 1, reads = 1, faults = {faults}, losses = 16219 }}");
+        let states = format!(
+            "states = {{ gossip = 1, recoveries = 1, reads = 1, faults = {faults}, losses = 16219, limit = 10221 }}"
+        );
         format!("[[profile]]\nname = \"core\"\nsize = \"quick\"\n{states}\n{slow}\n")
     };
     let (exit, text) = gate(&core(4965));

@@ -35,6 +35,7 @@ pub mod bounds;
 mod checked;
 pub mod closed;
 pub mod confirm;
+pub mod coverage;
 pub mod decisions;
 pub mod diff;
 pub mod disk;

@@ -49,6 +49,7 @@ pub const PROFILES: &[Profile] = &[Profile {
             25,
         ),
         leg(LOSSES, losses(Scheme::AURORA), 16_219, 23),
+        leg("limit", Bounds::of(2, 1).with_lal(1), 10_221, 34),
     ],
     deep: &[
         leg("gossip", Bounds::of(2, 2).gossiping(), 24_004_783, 54),

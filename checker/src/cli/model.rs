@@ -20,7 +20,7 @@ use std::collections::BTreeMap;
 
 use super::quorum::{self, SchemeArgs};
 use super::replay::{self, Pictures};
-use super::{interrupt, mutants, output};
+use super::{coverage, interrupt, mutants, output};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -36,6 +36,8 @@ enum Command {
     Check(Box<Check>),
     /// The decisions of the rule books with their values, the adopted one first
     Decisions,
+    /// Which actions no quick exploration takes, and which values of which decisions make no difference in any
+    Coverage(coverage::Args),
     /// Draw the state graph of an exploration of at most some thousands of states
     Graph(Graph),
     /// Run every mutant against the properties that must catch it
@@ -182,6 +184,7 @@ pub fn run(args: &Args) -> io::Result<Exit> {
         Command::List => list(),
         Command::Check(check) => check.run(),
         Command::Decisions => decisions(),
+        Command::Coverage(args) => args.run(),
         Command::Graph(graph) => graph.run(),
         Command::Mutants(args) => args.run(),
         Command::Explore(browse) => browse.run(),

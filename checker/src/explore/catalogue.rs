@@ -7,12 +7,13 @@ use std::collections::BTreeMap;
 use std::fmt::{Debug, Write as _};
 use std::marker::PhantomData;
 use std::net::SocketAddr;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use serde::Deserialize;
 use serde_json::Value;
 use sextant_model::area::{self, Area, Catalogued, Lane, Lively, Mark, Size, Status};
 use sextant_model::closed::Closed;
+use sextant_model::coverage::Choices;
 use sextant_model::decisions::{Decision, RuleBook};
 use sextant_model::disks::Disks;
 use sextant_model::group::Group;
@@ -24,10 +25,11 @@ use sextant_model::volume::Volume;
 use stateright::Model;
 
 use super::case::{Case, plain};
+use super::packed::Stop;
 use super::walks::{is_stuck, panic_in, quietly};
 use super::{
-    Counterexample, DEADLOCK, Explored, Failure, Fate, Liveness, PANIC, Plan, Progress, explore, judge_mutant, live,
-    shortest,
+    Counterexample, DEADLOCK, Engine, Explored, Failure, Fate, Liveness, PANIC, Plan, Progress, explore, judge_mutant,
+    live, shortest,
 };
 
 /// One area, whatever its types are.
@@ -46,6 +48,9 @@ pub trait AnyArea: Debug + Sync {
 
     /// The ids of what must come to pass here, and the kinds of actions that runs are fair to.
     fn goals(&self) -> (Vec<&'static str>, Vec<&'static str>);
+
+    /// Kinds of actions that only a mistake makes possible.
+    fn kinds_of_mistakes(&self) -> &'static [&'static str];
 
     /// # Errors
     /// If the rules or the bounds are not of this area, or ask for more than a state of it can hold.
@@ -72,6 +77,12 @@ pub trait Exploration: Send + Sync {
     /// As [`explore`].
     fn explore(&self, plan: &Plan, progress: &mut dyn FnMut(Progress)) -> Result<Explored, Failure>;
 
+    /// The same on the whole space, with every value of every decision that nothing in it exercises.
+    ///
+    /// # Errors
+    /// As [`explore`].
+    fn cover(&self, threads: usize, progress: &mut dyn FnMut(Progress)) -> Result<Covered, Failure>;
+
     /// # Errors
     /// As [`live`].
     fn live(&self, asked: &Liveness) -> Result<Explored, Failure>;
@@ -95,6 +106,15 @@ pub trait Exploration: Send + Sync {
     /// # Errors
     /// The place of the first action that is not one of this area or not possible, from 0, and the reason.
     fn walk(&self, actions: &[Value]) -> Result<Walk, (usize, String)>;
+}
+
+/// What an exploration exercised.
+#[derive(Clone, Debug)]
+pub struct Covered {
+    /// Which has counted the actions.
+    pub explored: Explored,
+    /// Decision and value.
+    pub unexercised: Vec<(&'static str, &'static str)>,
 }
 
 /// What happens along a case, ready to be told or drawn.
@@ -158,13 +178,11 @@ fn open_as<A: Lively>(rules: &Value, bounds: &Value) -> Result<Box<dyn Explorati
 /// The core's world has as many segments as its scheme has copies.
 fn open_group(rules: &Value, bounds: &Value) -> Result<Box<dyn Exploration>, String> {
     match of_area::<Group<6>, Rules>("rules", rules)?.scheme.copies {
-        2 => open_as::<Group<2>>(rules, bounds),
         3 => open_as::<Group<3>>(rules, bounds),
         4 => open_as::<Group<4>>(rules, bounds),
         5 => open_as::<Group<5>>(rules, bounds),
-        7 => open_as::<Group<7>>(rules, bounds),
-        copies if copies <= 6 => open_as::<Group<6>>(rules, bounds),
-        copies => Err(format!("core does not admit these: {copies} copies: there can be 2 to 7")),
+        6 => open_as::<Group<6>>(rules, bounds),
+        copies => Err(format!("core does not admit these: {copies} copies: there can be 3 to 6")),
     }
 }
 
@@ -189,6 +207,10 @@ impl<A: Catalogued> AnyArea for Of<A> {
         let mut kinds: Vec<_> = A::FAIR.iter().map(|due| due.kind).collect();
         kinds.dedup();
         (A::GOALS.iter().map(|goal| goal.id).collect(), kinds)
+    }
+
+    fn kinds_of_mistakes(&self) -> &'static [&'static str] {
+        A::OF_MISTAKES
     }
 
     fn open(&self, rules: &Value, bounds: &Value) -> Result<Box<dyn Exploration>, String> {
@@ -221,6 +243,12 @@ impl<A: Lively> Exploration for Closed<A> {
 
     fn explore(&self, plan: &Plan, progress: &mut dyn FnMut(Progress)) -> Result<Explored, Failure> {
         explore(self, plan, progress)
+    }
+
+    fn cover(&self, threads: usize, progress: &mut dyn FnMut(Progress)) -> Result<Covered, Failure> {
+        let choices = Arc::new(Choices::of(Closed::bounds(self)));
+        let explored = explore(&self.clone().watched_by(&choices), &Plan::new(Engine::Packed, threads), progress)?;
+        Ok(Covered { explored, unexercised: choices.unexercised() })
     }
 
     fn live(&self, asked: &Liveness) -> Result<Explored, Failure> {
@@ -390,6 +418,19 @@ impl Mutant {
     pub fn profile(&self) -> &'static str {
         let own = profiles().iter().find(|profile| profile.area.name() == self.area.name());
         own.map_or("", |profile| profile.name)
+    }
+
+    /// Everything that it breaks within its bounds, each with the length of a shortest counterexample. The whole space is
+    /// explored.
+    ///
+    /// # Errors
+    /// If the explorer fails.
+    pub fn row(&self, threads: usize) -> Result<BTreeMap<&'static str, usize>, Failure> {
+        let model = self.area.open(&self.rules, &self.bounds).map_err(Failure)?;
+        let plan = Plan { stop: Stop::AtEnd, ..Plan::new(Engine::Packed, threads) };
+        let explored = model.explore(&plan, &mut |_| {})?;
+        let broken = explored.counterexample.iter().chain(&explored.others);
+        Ok(broken.map(|found| (found.property, found.length())).collect())
     }
 
     /// Runs it against what it must break.
