@@ -56,6 +56,7 @@ pub mod properties;
 pub mod quorum;
 pub mod records;
 pub mod recovery;
+pub mod refinement;
 pub mod rules;
 pub mod scene;
 pub mod segment;
