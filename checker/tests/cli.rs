@@ -80,6 +80,10 @@ fn usage_errors_are_one_line() {
         (&["model", "check", "core", "--mutant", "M99"][..], "there is no mutant M99"),
         (&["model", "check", "kernel"], "there is no profile kernel; there are: core"),
         (&["model", "check", "core", "--threads", "0"], "0 is not in 1..=1024"),
+        (&["model", "check", "core", "--copies", "8"], "there can be 3 to 6"),
+        (&["model", "check", "core", "--copies", "4"], "cannot be spread evenly over 3 zones"),
+        (&["model", "check", "core", "--mutant", "M1", "--scheme", "teaching"], "the mistake is in the scheme"),
+        (&["model", "check", "mtr", "--scheme", "teaching"], "volume has no scheme of its own to change"),
         (&["run", "--nemesis", "flood"], "unknown nemesis `flood`"),
         (&["run", "--mutant", "M99"], "unknown mutant `M99`"),
         (&["history", "check"], "required arguments were not provided"),
@@ -113,6 +117,31 @@ fn a_mutant_is_caught_with_its_shortest_trace() {
     assert_eq!((&report["verdict"], &report["mutant"]), (&"invalid".into(), &"M17".into()));
 }
 
+/// The seed's table of three nodes a group fails where a zone and one more node are lost; what is saved replays.
+#[test]
+fn a_scheme_is_explored_and_fails_where_a_zone_and_a_node_are_lost() {
+    let folder = tempfile::tempdir().unwrap();
+    let case = folder.path().join("three.case");
+    let six = sextant(&["model", "check", "core", "--leg", "losses", "--json"]);
+    assert_eq!(code(&six), 2, "the leg says nothing of reads: {}", stdout(&six));
+    let six = sextant(&["model", "check", "core", "--leg", "losses", "--property", "L12"]);
+    assert_eq!(code(&six), 0, "{}", stdout(&six));
+    let three = ["model", "check", "core", "--scheme", "seed", "--save", case.to_str().unwrap()];
+    let output = sextant(&three);
+    let text = stdout(&output);
+    assert_eq!(code(&output), 1, "{text}");
+    assert!(text.contains("violated: L12 SurvivorsAreRead"), "{text}");
+    assert!(text.contains("e2 finds no read quorum: 2 of 3 copies are lost, 1 are left"), "{text}");
+    assert!(text.contains("--copies 3 --zones 3 --write-quorum 2 --read-quorum 2"), "{text}");
+    assert_eq!(code(&sextant(&["replay", case.to_str().unwrap()])), 0);
+    // A read that may miss a write loses a commit.
+    let misses =
+        ["model", "check", "core", "--copies", "4", "--zones", "2", "--write-quorum", "2", "--read-quorum", "2"];
+    let output = sextant(&misses);
+    assert_eq!(code(&output), 1);
+    assert!(stdout(&output).contains("violated: "), "{}", stdout(&output));
+}
+
 #[test]
 fn a_gate_whose_count_changed_or_whose_history_is_wrong_fails() {
     let folder = tempfile::tempdir().unwrap();
@@ -126,7 +155,9 @@ fn a_gate_whose_count_changed_or_whose_history_is_wrong_fails() {
     };
     let slow = "slow = [\"gossip\", \"recoveries\", \"reads\"]";
     let core = |faults: usize| {
-        let states = format!("states = {{ gossip = 1, recoveries = 1, reads = 1, faults = {faults} }}");
+        let states = format!(
+            "states = {{ gossip = 1, recoveries = 1, reads = 1, faults = {faults}, losses = 16219, limit = 10221 }}"
+        );
         format!("[[profile]]\nname = \"core\"\nsize = \"quick\"\n{states}\n{slow}\n")
     };
     let (exit, text) = gate(&core(4965));

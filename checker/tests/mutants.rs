@@ -39,6 +39,7 @@ M59 S33 14
 M60 S1 26, S3 25
 M61 L1 21, L2 20, L3 21
 M62 S12 6
+M72 L12 7
 M36 S27 10, S29 9
 M36' S27 10, S29 9
 M37 S29 11
@@ -113,7 +114,7 @@ fn every_mutant_dies_of_what_it_must_break() {
 }
 
 /// Judged on the fault-free suffix, which no record shows.
-const LIVENESS: [&str; 4] = ["L1", "L2", "L3", "L4"];
+const LIVENESS: [&str; 5] = ["L1", "L2", "L3", "L4", "L12"];
 
 /// Here the model's shortest way writes a kept record back to a segment while no segment has answered TRUNC; the writer that runs
 /// writes back only to those that have.

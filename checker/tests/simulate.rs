@@ -110,7 +110,9 @@ fn mistakes_that_only_a_history_shows() {
 fn mistakes_are_judged_with_their_seed_and_their_smallest_plan() {
     let all = mistakes();
     let ids: std::collections::BTreeSet<&str> = all.iter().map(|mistake| mistake.id).collect();
-    assert_eq!(ids.len(), mutants::MUTANTS.len() + ExecutorMistake::ALL.len());
+    // What is left when a zone and one more node are lost for good is asked of the closed world alone.
+    let judged = mutants::MUTANTS.iter().filter(|mutant| mutant.breaks != ["L12"]).count();
+    assert_eq!(ids.len(), judged + ExecutorMistake::ALL.len());
     let fate = |id: &str| judge_mistake(all.iter().find(|mistake| mistake.id == id).unwrap(), 2, 5);
     let found = fate("X4").found.expect("X4 is found");
     assert_eq!((found.violation.property.as_str(), found.violation.diagnosis()), ("persistence", Diagnosis::Executor));

@@ -259,6 +259,8 @@ pub trait Lively: Area {
 pub trait Catalogued: Lively {
     const PROFILES: &'static [Profile<Self>];
     const MUTANTS: &'static [Mutant<Self>];
+    /// Kinds of actions that only a mistake makes possible.
+    const OF_MISTAKES: &'static [&'static str] = &[];
 }
 
 /// How much of a profile to explore.

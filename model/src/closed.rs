@@ -2,6 +2,7 @@
 
 use crate::area::{Area, Context, Property, Violation};
 use crate::bounds::Switch;
+use crate::coverage::Choices;
 use crate::pack::{Get, Put};
 use itertools::Itertools;
 use std::sync::Arc;
@@ -17,6 +18,8 @@ pub struct Closed<A: Area> {
     layout: A::Layout,
     /// Properties, by place in the table, whose *sometimes* was met: bookkeeping of one exploration, read by no step.
     witnessed: Arc<AtomicU32>,
+    /// What takes note of the decisions that make a difference; the same.
+    watched: Option<Arc<Choices<A>>>,
 }
 
 /// Six copies over three zones.
@@ -44,7 +47,7 @@ impl<A: Area> Closed<A> {
         let rules = A::settled(rules, &bounds);
         let layout = A::layout(Context { rules: &rules, bounds: &bounds });
         let properties = A::PROPERTIES.to_vec();
-        Closed { rules, bounds, properties, vacuity: Switch::On, layout, witnessed: Arc::default() }
+        Closed { rules, bounds, properties, vacuity: Switch::On, layout, witnessed: Arc::default(), watched: None }
     }
 
     /// Only the property `id`, and no *sometimes*: what a shortest counterexample needs.
@@ -59,6 +62,12 @@ impl<A: Area> Closed<A> {
         self.properties.retain(|property| property.id == id);
         assert!(self.properties.len() == 1, "there is no property {id}");
         self
+    }
+
+    /// The same, where every step is held against the alternatives to the adopted rules.
+    #[must_use]
+    pub fn watched_by(self, choices: &Arc<Choices<A>>) -> Self {
+        Closed { watched: Some(Arc::clone(choices)), ..self }
     }
 
     #[must_use]
@@ -113,7 +122,11 @@ impl<A: Area> Closed<A> {
     #[must_use]
     #[inline]
     pub fn next(&self, state: &A::State, action: A::Action) -> Option<A::State> {
-        A::after(self.context(), state, action).map(|next| self.reduced(next))
+        let next = A::after(self.context(), state, action);
+        if let Some(choices) = &self.watched {
+            choices.watch(self.context(), state, action, next.as_ref());
+        }
+        next.map(|next| self.reduced(next))
     }
 
     #[inline]

@@ -189,4 +189,6 @@ fn segment_lane(scheme: Scheme, segment: SegmentId) -> Lane {
 impl Catalogued for Group<6> {
     const PROFILES: &'static [Profile<Self>] = profiles::PROFILES;
     const MUTANTS: &'static [Mutant<Self>] = mutants::MUTANTS;
+    /// While everything acknowledged is synced, nothing waits for its sync and a crash loses nothing.
+    const OF_MISTAKES: &'static [&'static str] = &["sync", "crash"];
 }

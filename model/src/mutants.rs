@@ -112,4 +112,5 @@ pub const MUTANTS: &[Mutant] = &[
     ),
     mutant("M61", "TRUNC adds to the ranges", m::ADD_RANGES, &["L2", "L1", "L3"], TWO, "C15"),
     mutant("M62", "a segment serves on the fence alone", m::FENCE_ALONE, &["S12"], ONE.with_late_fences(), "C16"),
+    mutant("M72", "recovery read quorum of 4 of 6", m::READ_QUORUM_OF_FOUR, &["L12"], ONE.wiping(3), "S17 §2.1, AZ+1"),
 ];

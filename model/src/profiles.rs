@@ -3,6 +3,7 @@
 use crate::area;
 use crate::bounds::Bounds;
 use crate::group::Group;
+use crate::rules::Scheme;
 
 pub use crate::area::Size;
 
@@ -17,6 +18,15 @@ pub fn by_name(name: &str) -> Option<&'static Profile> {
 
 const fn leg(name: &'static str, bounds: Bounds, states: usize, depth: usize) -> Leg {
     Leg::new(name, bounds, states, depth)
+}
+
+/// The leg in which copies are lost.
+pub const LOSSES: &str = "losses";
+
+/// One failover, while as many copies are lost as a zone has, and one more: AZ+1 (S17 §2.1).
+#[must_use]
+pub const fn losses(scheme: Scheme) -> Bounds {
+    Bounds::of(1, 1).wiping(scheme.zone() as u8 + 1)
 }
 
 pub const PROFILES: &[Profile] = &[Profile {
@@ -38,11 +48,14 @@ pub const PROFILES: &[Profile] = &[Profile {
             4_965,
             25,
         ),
+        leg(LOSSES, losses(Scheme::AURORA), 16_219, 23),
+        leg("limit", Bounds::of(2, 1).with_lal(1), 10_221, 34),
     ],
     deep: &[
         leg("gossip", Bounds::of(2, 2).gossiping(), 24_004_783, 54),
-        // Reads are in a leg of their own, as in the quick size, so that no property holds vacuously.
+        // Reads and losses are in legs of their own, as in the quick size, so that no property holds vacuously.
         leg("reads", Bounds::of(1, 1).reading(1).with_early_rounds(), 268_724, 34),
+        leg(LOSSES, losses(Scheme::AURORA), 16_219, 23),
     ],
     silent: &[],
 }];

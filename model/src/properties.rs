@@ -17,7 +17,11 @@
 //! | S15 GossipNoInvent | segments hold only allocated records, and none that the epoch they serve annulled | M10 |
 //! | S16 GossipMonotone | gossip lowers no SCL and removes no live record | none: see below |
 //! | S33 LinearizableRead | a read answers at or above every commit acknowledged before it | M56–M59 |
-//! | L1–L4 | the fault-free suffix ends converged | M61 (L1, L2, L3); L4 by M65, where the limit is decided: in the volume |
+//! | L1–L4 | the fault-free suffix ends converged, while no more is lost than a zone | M61 (L1, L2, L3); L4 by M65, where the limit is decided: in the volume |
+//! | L12 | what is left of a group without a zone and one more node can be read | M72, the scheme of three nodes |
+//!
+//! L12 is not of the protocol's list: it is the goal AZ+1 of S17 §2.1, as a property of the world. Quorums are thresholds and
+//! nothing names a zone, so a loss is as good as the number of its nodes.
 //!
 //! S16 is broken by no mutant: gossip only appends, and no decision could make it do anything else. S2, S6, S8 and S17 to S32
 //! speak of groups, mini-transactions, pages and members, which have areas of their own.
@@ -40,7 +44,7 @@ pub type Property<const N: usize> = area::Property<Group<N>>;
 
 /// Every property of the core, in the order of the protocol.
 #[must_use]
-pub const fn all<const N: usize>() -> [Property<N>; 19] {
+pub const fn all<const N: usize>() -> [Property<N>; 20] {
     [
         Property {
             id: "S1",
@@ -194,6 +198,14 @@ pub const fn all<const N: usize>() -> [Property<N>; 19] {
             check: no_allocation_deadlock,
             sometimes: newest_has_committed_everything,
         },
+        Property {
+            id: "L12",
+            name: "SurvivorsAreRead",
+            formula: "no fault-free action enabled ∧ lost ≤ a zone + 1 ⇒ newest has heard a read quorum",
+            section: "S17 §2.1, AZ+1",
+            check: survivors_are_read,
+            sometimes: decided_after_a_loss,
+        },
     ]
 }
 
@@ -288,13 +300,27 @@ fn no_allocation_deadlock<const N: usize>(context: Context<N>, w: &World<N>) -> 
     converged(context, w, done, || format!("{} may never allocate {}", epoch(w, w.newest()), writer.next))
 }
 
+/// L12: no fault-free action enabled ∧ lost ≤ a zone + 1 ⇒ newest has heard a read quorum.
+fn survivors_are_read<const N: usize>(context: Context<N>, w: &World<N>) -> Result<(), Violation> {
+    let newest = &w.instances[w.newest()];
+    let lost = usize::from(w.spent.wipes);
+    let heard = !matches!(newest.phase(), Phase::Reading(_));
+    if heard || lost > context.rules.scheme.zone() + 1 || w.may_progress(context.rules, context.bounds) {
+        return Ok(());
+    }
+    let left = w.segments.iter().filter(|segment| segment.is_member()).count();
+    Err(format!("{} finds no read quorum: {lost} of {N} copies are lost, {left} are left", newest.ve()))
+}
+
+/// Of a group that has lost more than a zone nobody promises that it can be written to (S17 §2.1).
 fn converged<const N: usize>(
     context: Context<N>,
     w: &World<N>,
     good: bool,
     otherwise: impl FnOnce() -> Violation,
 ) -> Result<(), Violation> {
-    if good || w.may_progress(context.rules, context.bounds) { Ok(()) } else { Err(otherwise()) }
+    let is_promised = usize::from(w.spent.wipes) <= context.rules.scheme.zone();
+    if good || !is_promised || w.may_progress(context.rules, context.bounds) { Ok(()) } else { Err(otherwise()) }
 }
 
 // --- sometimes ---------------------------------------------------------------------------------------------------
@@ -359,6 +385,11 @@ fn a_chain_is_longer_than_nothing<const N: usize>(c: Context<N>, w: &World<N>) -
 
 fn a_read_was_answered<const N: usize>(_: Context<N>, w: &World<N>) -> bool {
     w.spent.answered > 0 && w.acknowledged(0).is_some()
+}
+
+fn decided_after_a_loss<const N: usize>(_: Context<N>, w: &World<N>) -> bool {
+    let newest = w.newest();
+    w.spent.wipes > 0 && newest > 0 && !matches!(w.instances[newest].phase(), Phase::Reading(_))
 }
 
 fn newest_has_committed_everything<const N: usize>(c: Context<N>, w: &World<N>) -> bool {

@@ -25,6 +25,13 @@ impl Scheme {
     pub const AURORA: Scheme = Scheme { copies: 6, zones: 3, write: 4, read: 3 };
     /// Three nodes, one a zone: small enough to be explored with an explicit message set. It does not survive a zone plus one.
     pub const TEACHING: Scheme = Scheme { copies: 3, zones: 3, write: 2, read: 2 };
+
+    /// Copies of a zone, at most.
+    #[must_use]
+    #[inline]
+    pub const fn zone(self) -> usize {
+        self.copies.div_ceil(if self.zones == 0 { 1 } else { self.zones }) as usize
+    }
 }
 
 /// Why a storage node refuses a request. It never acknowledges what it drops (S11).
@@ -375,6 +382,7 @@ pub(crate) mod mistakes {
     const A: Rules = Rules::adopted();
 
     pub const WRITE_QUORUM_OF_THREE: Rules = Rules { scheme: Scheme { write: 3, ..Scheme::AURORA }, ..A };
+    pub const READ_QUORUM_OF_FOUR: Rules = Rules { scheme: Scheme { read: 4, ..Scheme::AURORA }, ..A };
     pub const READ_QUORUM_OF_TWO: Rules = Rules { scheme: Scheme { read: 2, ..Scheme::AURORA }, ..A };
     pub const FENCE_ON_TRUNCATE: Rules = Rules { fence: Fence::OnTruncate, ..A };
     pub const STALE_RANGES_ONLY: Rules = Rules { stale: Stale::RangesOnly, ..A };

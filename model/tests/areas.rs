@@ -5,12 +5,14 @@
 mod common;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use common::{choices, explore, walk};
 use proptest::prelude::*;
 use proptest::test_runner::{RngSeed, TestRunner};
 use sextant_model::area::{Area, Catalogued, Leg};
 use sextant_model::closed::Closed;
+use sextant_model::coverage::Choices;
 use sextant_model::decisions::RuleBook;
 use sextant_model::pack::{Get, Put};
 use stateright::{Checker, HasDiscoveries, Model};
@@ -218,6 +220,50 @@ fn walks_can_be_told<A: Catalogued>() {
     checked.unwrap();
 }
 
+/// Numbers that are drawn alike on every run.
+struct Draws(u64);
+
+impl Draws {
+    fn choices(&mut self, count: usize) -> Vec<usize> {
+        let mut draw = || {
+            self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (self.0 >> 40) as usize
+        };
+        (0..count).map(|_| draw()).collect()
+    }
+}
+
+/// On walks through all quick legs: every kind of action is taken that is not one of a mistake alone, and every value of every
+/// decision makes a difference somewhere. What only mistakes make possible some mutant does.
+fn nothing_is_unexercised<A: Catalogued>() {
+    let mut draws = Draws(7);
+    let mut taken: BTreeSet<&str> = BTreeSet::new();
+    let mut left: Option<BTreeSet<(&str, &str)>> = None;
+    for leg in A::PROFILES.iter().flat_map(|profile| profile.quick) {
+        let choices = Arc::new(Choices::<A>::of(&leg.bounds));
+        let model = adopted::<A>(leg.bounds).watched_by(&choices);
+        for _ in 0..WALKS {
+            let (trace, _) = walk(&model, &draws.choices(60));
+            taken.extend(trace.iter().map(|action| A::KINDS[A::kind(action)]));
+        }
+        let here: BTreeSet<_> = choices.unexercised().into_iter().collect();
+        left = Some(left.map_or_else(|| here.clone(), |left| &left & &here));
+    }
+    assert_eq!(left, Some(BTreeSet::new()), "decisions of {} that no quick leg exercises", A::NAME);
+    let all: BTreeSet<&str> = A::KINDS.iter().copied().collect();
+    let never: BTreeSet<&str> = &all - &taken;
+    assert_eq!(never, A::OF_MISTAKES.iter().copied().collect(), "actions of {} that no quick leg takes", A::NAME);
+    for mutant in A::MUTANTS {
+        let model = Closed::<A>::new(mutant.rules, mutant.bounds);
+        for _ in 0..WALKS / 10 {
+            taken.extend(walk(&model, &draws.choices(60)).0.iter().map(|action| A::KINDS[A::kind(action)]));
+        }
+    }
+    assert_eq!(taken, all, "actions of {} that nothing takes", A::NAME);
+}
+
+const WALKS: usize = 300;
+
 macro_rules! areas {
     ($($name:ident: $area:ty, small: $small:expr,)*) => {$(
         mod $name {
@@ -244,6 +290,11 @@ macro_rules! areas {
             fn mutants() {
                 let caught = mutants_break_their_properties::<$area>(60_000);
                 assert!(caught > 0);
+            }
+
+            #[test]
+            fn coverage() {
+                nothing_is_unexercised::<$area>();
             }
 
             #[test]
@@ -279,9 +330,8 @@ areas! {
 fn an_exploration_that_does_not_fit_is_none() {
     let bounds = legs::<sextant_model::group::Group<6>>()[0].bounds;
     assert!(explore_within(&adopted::<sextant_model::group::Group<6>>(bounds), 10).is_none());
-    let all = explore(
-        &adopted::<sextant_model::membership::Membership>(legs::<sextant_model::membership::Membership>()[4].bounds),
-        1_000,
-    );
+    let members = legs::<sextant_model::membership::Membership>();
+    let full_and_tail = members.iter().find(|leg| leg.name == "full-tail").unwrap();
+    let all = explore(&adopted::<sextant_model::membership::Membership>(full_and_tail.bounds), 1_000);
     assert_eq!(all.states.len(), 88);
 }

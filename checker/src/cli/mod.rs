@@ -2,6 +2,7 @@
 
 mod cluster;
 mod conform;
+mod coverage;
 mod gate;
 mod history;
 mod interrupt;

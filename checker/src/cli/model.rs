@@ -15,10 +15,12 @@ use sextant::explore::{self, Counterexample, Engine, Explored, Liveness, Plan, P
 use sextant::verdict::{Exit, Verdict};
 use sextant_model::area::Size;
 use sextant_model::decisions::typed;
+use sextant_model::rules::Scheme;
 use std::collections::BTreeMap;
 
+use super::quorum::{self, SchemeArgs};
 use super::replay::{self, Pictures};
-use super::{interrupt, mutants, output};
+use super::{coverage, interrupt, mutants, output};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -34,6 +36,8 @@ enum Command {
     Check(Box<Check>),
     /// The decisions of the rule books with their values, the adopted one first
     Decisions,
+    /// Which actions no quick exploration takes, and which values of which decisions make no difference in any
+    Coverage(coverage::Args),
     /// Draw the state graph of an exploration of at most some thousands of states
     Graph(Graph),
     /// Run every mutant against the properties that must catch it
@@ -106,6 +110,8 @@ struct Check {
     /// model decisions` lists them
     #[arg(long = "rule", value_name = "DECISION=VALUE")]
     rules: Vec<String>,
+    #[command(flatten)]
+    scheme: SchemeArgs,
     /// Look for a violation of this property alone
     #[arg(long, value_name = "ID")]
     property: Option<String>,
@@ -178,6 +184,7 @@ pub fn run(args: &Args) -> io::Result<Exit> {
         Command::List => list(),
         Command::Check(check) => check.run(),
         Command::Decisions => decisions(),
+        Command::Coverage(args) => args.run(),
         Command::Graph(graph) => graph.run(),
         Command::Mutants(args) => args.run(),
         Command::Explore(browse) => browse.run(),
@@ -347,8 +354,31 @@ impl Check {
                 return Ok(Exit::Unreadable);
             }
         };
+        let scheme = match self.scheme.scheme() {
+            Ok(scheme) => Some(scheme).filter(|scheme| *scheme != Scheme::AURORA),
+            Err(reason) => {
+                output::error(&reason);
+                return Ok(Exit::Unreadable);
+            }
+        };
+        let rules = match scheme.map_or(Ok(rules.clone()), |scheme| catalogue::rules_of(area, &rules, scheme)) {
+            Ok(rules) => rules,
+            Err(reason) => {
+                output::error(&reason);
+                return Ok(Exit::Unreadable);
+            }
+        };
+        let legs: Vec<Leg> = self.legs(size);
+        let legs: Vec<Leg> = match scheme {
+            Some(scheme) => legs.into_iter().map(|leg| catalogue::leg_of(leg, scheme)).collect(),
+            None => legs,
+        };
+        if let Some(reason) = legs.iter().find_map(|leg| leg.open(&rules).err()) {
+            output::error(&reason);
+            return Ok(Exit::Unreadable);
+        }
         let mut results = Vec::new();
-        for leg in self.legs(size) {
+        for leg in legs {
             let plan = Plan { checkpoint: self.checkpoint_of(&leg), ..plan.clone() };
             let model = leg.open(&rules).map_err(io::Error::other)?;
             let only = self.property.as_ref().filter(|_| !self.liveness);
@@ -491,6 +521,9 @@ impl Check {
         }
         for rule in &self.rules {
             let _ = write!(command, " --rule {rule}");
+        }
+        if let Some(scheme) = self.scheme.scheme().ok().filter(|scheme| *scheme != Scheme::AURORA) {
+            let _ = write!(command, " {}", quorum::options(scheme));
         }
         if let Some(leg) = &self.leg {
             let _ = write!(command, " --leg {leg}");

@@ -6,7 +6,8 @@ use std::time::Instant;
 
 use clap::ValueEnum;
 use serde::Serialize;
-use sextant::explore::catalogue::{self, Mutant};
+use sextant::explore::catalogue::{self, Mutant, Property};
+use sextant::explore::matrix::{self, Matrix};
 use sextant::explore::{Death, Fate};
 use sextant::lockstep::{self, Failure, Stage};
 use sextant::simulate::{self, Mistake};
@@ -21,6 +22,10 @@ pub struct Args {
     /// take the actions of the shortest counterexamples in lockstep (the core's)
     #[arg(long, value_enum, default_value = "model")]
     layer: Layer,
+    /// Explore each to its end instead, and print every property that it breaks; then, for each property, the mutants that break
+    /// it alone, or why there is none
+    #[arg(long, conflicts_with = "layer")]
+    matrix: bool,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -96,11 +101,46 @@ struct ActedReport<'a> {
     exit: Exit,
 }
 
+/// The matrix in `--json`. The names are an interface.
+#[derive(Serialize)]
+struct MatrixReport<'a> {
+    matrix: Vec<RowReport<'a>>,
+    properties: Vec<Worth>,
+}
+
+/// Every property that a mutant breaks, with the length of a shortest trace.
+#[derive(Serialize)]
+struct RowReport<'a> {
+    area: &'a str,
+    id: &'a str,
+    breaks: &'a BTreeMap<&'static str, usize>,
+}
+
+#[derive(Serialize)]
+struct Worth {
+    area: &'static str,
+    id: &'static str,
+    /// The mutants that break this property and no other.
+    alone: Vec<&'static str>,
+    /// Why there are none.
+    why: Option<&'static str>,
+}
+
+impl Worth {
+    fn of(matrix: &Matrix, property: &Property) -> Worth {
+        let (area, id) = (property.area, property.id);
+        Worth { area, id, alone: matrix::alone(matrix, property), why: matrix::excuse(area, id) }
+    }
+}
+
 /// Seeds in which an equivalent mistake must show nothing.
 const EQUIVALENT_SEEDS: u64 = 300;
 
 impl Args {
     pub fn run(&self) -> io::Result<Exit> {
+        if self.matrix {
+            return self.run_matrix();
+        }
         let needs_traces = self.layer.includes(Layer::Model) || self.layer.includes(Layer::Real);
         let explored = if needs_traces { Some(self.explore()?) } else { None };
         let simulated = if self.layer.includes(Layer::Sim) { Some(self.simulate()?) } else { None };
@@ -129,6 +169,32 @@ impl Args {
             output::line(&serde_json::to_string(&MutantReports { mutants, simulated, real: acted })?)?;
         }
         Ok(exit)
+    }
+
+    fn run_matrix(&self) -> io::Result<Exit> {
+        let mut matrix = Matrix::new();
+        for mutant in catalogue::mutants() {
+            let row = mutant.row(all_cores()).map_err(io::Error::other)?;
+            if !self.json {
+                let each: Vec<_> = row.iter().map(|(id, length)| format!("{id} {length}")).collect();
+                output::line(&format!("{:<10} {:<5} {}", mutant.area.name(), mutant.id, each.join(", ")))?;
+            }
+            matrix.push((mutant, row));
+        }
+        let worth: Vec<_> = catalogue::properties().iter().map(|property| Worth::of(&matrix, property)).collect();
+        let unfounded = matrix::unfounded(&matrix);
+        if self.json {
+            let matrix =
+                matrix.iter().map(|(mutant, row)| RowReport { area: mutant.area.name(), id: mutant.id, breaks: row });
+            output::line(&serde_json::to_string(&MatrixReport { matrix: matrix.collect(), properties: worth })?)?;
+        } else {
+            for Worth { area, id, alone, why } in &worth {
+                let what =
+                    if alone.is_empty() { why.unwrap_or("NO MUTANT, NO REASON").into() } else { alone.join(" ") };
+                output::line(&format!("{area:<10} {id:<4} alone: {what}"))?;
+            }
+        }
+        Ok(if unfounded.is_empty() { Exit::Valid } else { Exit::Invalid })
     }
 
     fn simulate(&self) -> io::Result<Vec<(Mistake, simulate::Fate)>> {

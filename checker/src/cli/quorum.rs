@@ -14,9 +14,19 @@ use super::output;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// A known scheme to start from; the other options change it
-    #[arg(long, value_enum, default_value = "aurora")]
-    scheme: Preset,
+    #[command(flatten)]
+    scheme: SchemeArgs,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// A scheme as it is typed.
+#[derive(Debug, clap::Args)]
+pub struct SchemeArgs {
+    /// A known scheme to start from, `aurora` if not given; the other options change it
+    #[arg(long, value_enum)]
+    scheme: Option<Preset>,
     /// Copies of each protection group
     #[arg(long, value_parser = clap::value_parser!(u8).range(1..=quorum::MOST_COPIES as i64))]
     copies: Option<u8>,
@@ -29,9 +39,6 @@ pub struct Args {
     /// How many copies a recovery reads
     #[arg(long, value_parser = clap::value_parser!(u8).range(1..))]
     read_quorum: Option<u8>,
-    /// Print one JSON object
-    #[arg(long)]
-    json: bool,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -39,6 +46,7 @@ enum Preset {
     /// Six copies over three zones, 4 to write, 3 to read
     Aurora,
     /// Three copies over three zones, 2 to write, 2 to read: does not survive a zone plus one
+    #[value(alias = "seed")]
     Teaching,
 }
 
@@ -62,7 +70,7 @@ struct Row {
 
 impl Args {
     pub fn run(&self) -> io::Result<Exit> {
-        let scheme = match self.scheme() {
+        let scheme = match self.scheme.scheme() {
             Ok(scheme) => scheme,
             Err(reason) => {
                 output::error(&reason);
@@ -75,11 +83,15 @@ impl Args {
         let meets = answer.write_misses_read.is_none() && answer.write_misses_write.is_none();
         Ok(if meets { Exit::Valid } else { Exit::Invalid })
     }
+}
 
-    fn scheme(&self) -> Result<Scheme, String> {
+impl SchemeArgs {
+    /// # Errors
+    /// If a quorum is larger than the group.
+    pub fn scheme(&self) -> Result<Scheme, String> {
         let preset = match self.scheme {
-            Preset::Aurora => Scheme::AURORA,
-            Preset::Teaching => Scheme::TEACHING,
+            None | Some(Preset::Aurora) => Scheme::AURORA,
+            Some(Preset::Teaching) => Scheme::TEACHING,
         };
         let scheme = Scheme {
             copies: self.copies.unwrap_or(preset.copies),
@@ -94,6 +106,12 @@ impl Args {
             None => Ok(scheme),
         }
     }
+}
+
+/// What is typed to have this scheme.
+pub fn options(scheme: Scheme) -> String {
+    let Scheme { copies, zones, write, read } = scheme;
+    format!("--copies {copies} --zones {zones} --write-quorum {write} --read-quorum {read}")
 }
 
 fn answer(scheme: Scheme) -> Answer {

@@ -7,24 +7,29 @@ use std::collections::BTreeMap;
 use std::fmt::{Debug, Write as _};
 use std::marker::PhantomData;
 use std::net::SocketAddr;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
+use serde::Deserialize;
 use serde_json::Value;
-use sextant_model::area::{self, Area, Catalogued, Lane, Mark, Size, Status};
+use sextant_model::area::{self, Area, Catalogued, Lane, Lively, Mark, Size, Status};
 use sextant_model::closed::Closed;
+use sextant_model::coverage::Choices;
 use sextant_model::decisions::{Decision, RuleBook};
 use sextant_model::disks::Disks;
 use sextant_model::group::Group;
 use sextant_model::membership::Membership;
 use sextant_model::pages::Pages;
+use sextant_model::profiles;
+use sextant_model::rules::{Rules, Scheme};
 use sextant_model::volume::Volume;
 use stateright::Model;
 
 use super::case::{Case, plain};
+use super::packed::Stop;
 use super::walks::{is_stuck, panic_in, quietly};
 use super::{
-    Counterexample, DEADLOCK, Explored, Failure, Fate, Liveness, PANIC, Plan, Progress, explore, judge_mutant, live,
-    shortest,
+    Counterexample, DEADLOCK, Engine, Explored, Failure, Fate, Liveness, PANIC, Plan, Progress, explore, judge_mutant,
+    live, shortest,
 };
 
 /// One area, whatever its types are.
@@ -43,6 +48,9 @@ pub trait AnyArea: Debug + Sync {
 
     /// The ids of what must come to pass here, and the kinds of actions that runs are fair to.
     fn goals(&self) -> (Vec<&'static str>, Vec<&'static str>);
+
+    /// Kinds of actions that only a mistake makes possible.
+    fn kinds_of_mistakes(&self) -> &'static [&'static str];
 
     /// # Errors
     /// If the rules or the bounds are not of this area, or ask for more than a state of it can hold.
@@ -69,6 +77,12 @@ pub trait Exploration: Send + Sync {
     /// As [`explore`].
     fn explore(&self, plan: &Plan, progress: &mut dyn FnMut(Progress)) -> Result<Explored, Failure>;
 
+    /// The same on the whole space, with every value of every decision that nothing in it exercises.
+    ///
+    /// # Errors
+    /// As [`explore`].
+    fn cover(&self, threads: usize, progress: &mut dyn FnMut(Progress)) -> Result<Covered, Failure>;
+
     /// # Errors
     /// As [`live`].
     fn live(&self, asked: &Liveness) -> Result<Explored, Failure>;
@@ -92,6 +106,15 @@ pub trait Exploration: Send + Sync {
     /// # Errors
     /// The place of the first action that is not one of this area or not possible, from 0, and the reason.
     fn walk(&self, actions: &[Value]) -> Result<Walk, (usize, String)>;
+}
+
+/// What an exploration exercised.
+#[derive(Clone, Debug)]
+pub struct Covered {
+    /// Which has counted the actions.
+    pub explored: Explored,
+    /// Decision and value.
+    pub unexercised: Vec<(&'static str, &'static str)>,
 }
 
 /// What happens along a case, ready to be told or drawn.
@@ -139,7 +162,29 @@ pub struct Step {
 }
 
 #[derive(Debug)]
-struct Of<A>(PhantomData<A>);
+struct Of<A> {
+    open: Opener,
+    area: PhantomData<A>,
+}
+
+type Opener = fn(&Value, &Value) -> Result<Box<dyn Exploration>, String>;
+
+fn open_as<A: Lively>(rules: &Value, bounds: &Value) -> Result<Box<dyn Exploration>, String> {
+    let (rules, bounds) = (of_area::<A, _>("rules", rules)?, of_area::<A, _>("bounds", bounds)?);
+    A::admits(&rules, &bounds).map_err(|reason| format!("{} does not admit these: {reason}", A::NAME))?;
+    Ok(Box::new(Closed::<A>::new(rules, bounds)))
+}
+
+/// The core's world has as many segments as its scheme has copies.
+fn open_group(rules: &Value, bounds: &Value) -> Result<Box<dyn Exploration>, String> {
+    match of_area::<Group<6>, Rules>("rules", rules)?.scheme.copies {
+        3 => open_as::<Group<3>>(rules, bounds),
+        4 => open_as::<Group<4>>(rules, bounds),
+        5 => open_as::<Group<5>>(rules, bounds),
+        6 => open_as::<Group<6>>(rules, bounds),
+        copies => Err(format!("core does not admit these: {copies} copies: there can be 3 to 6")),
+    }
+}
 
 impl<A: Catalogued> AnyArea for Of<A> {
     fn name(&self) -> &'static str {
@@ -164,10 +209,12 @@ impl<A: Catalogued> AnyArea for Of<A> {
         (A::GOALS.iter().map(|goal| goal.id).collect(), kinds)
     }
 
+    fn kinds_of_mistakes(&self) -> &'static [&'static str] {
+        A::OF_MISTAKES
+    }
+
     fn open(&self, rules: &Value, bounds: &Value) -> Result<Box<dyn Exploration>, String> {
-        let (rules, bounds) = (of_area::<A, _>("rules", rules)?, of_area::<A, _>("bounds", bounds)?);
-        A::admits(&rules, &bounds).map_err(|reason| format!("{} does not admit these: {reason}", A::NAME))?;
-        Ok(Box::new(Closed::<A>::new(rules, bounds)))
+        (self.open)(rules, bounds)
     }
 
     fn judge(&self, mutant: &Mutant, threads: usize) -> Result<Fate, Failure> {
@@ -182,7 +229,7 @@ fn of_area<A: Area, T: serde::de::DeserializeOwned>(what: &str, value: &Value) -
     T::deserialize(value).map_err(|error| format!("these are no {what} of {}: {error}", A::NAME))
 }
 
-impl<A: Catalogued> Exploration for Closed<A> {
+impl<A: Lively> Exploration for Closed<A> {
     fn bounds(&self) -> String {
         Closed::bounds(self).to_string()
     }
@@ -196,6 +243,12 @@ impl<A: Catalogued> Exploration for Closed<A> {
 
     fn explore(&self, plan: &Plan, progress: &mut dyn FnMut(Progress)) -> Result<Explored, Failure> {
         explore(self, plan, progress)
+    }
+
+    fn cover(&self, threads: usize, progress: &mut dyn FnMut(Progress)) -> Result<Covered, Failure> {
+        let choices = Arc::new(Choices::of(Closed::bounds(self)));
+        let explored = explore(&self.clone().watched_by(&choices), &Plan::new(Engine::Packed, threads), progress)?;
+        Ok(Covered { explored, unexercised: choices.unexercised() })
     }
 
     fn live(&self, asked: &Liveness) -> Result<Explored, Failure> {
@@ -367,6 +420,19 @@ impl Mutant {
         own.map_or("", |profile| profile.name)
     }
 
+    /// Everything that it breaks within its bounds, each with the length of a shortest counterexample. The whole space is
+    /// explored.
+    ///
+    /// # Errors
+    /// If the explorer fails.
+    pub fn row(&self, threads: usize) -> Result<BTreeMap<&'static str, usize>, Failure> {
+        let model = self.area.open(&self.rules, &self.bounds).map_err(Failure)?;
+        let plan = Plan { stop: Stop::AtEnd, ..Plan::new(Engine::Packed, threads) };
+        let explored = model.explore(&plan, &mut |_| {})?;
+        let broken = explored.counterexample.iter().chain(&explored.others);
+        Ok(broken.map(|found| (found.property, found.length())).collect())
+    }
+
     /// Runs it against what it must break.
     ///
     /// # Errors
@@ -424,11 +490,11 @@ impl Catalogue {
 
 static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(|| {
     let mut all = Catalogue::default();
-    all.take::<Group<6>>(&Of(PhantomData));
-    all.take::<Membership>(&Of(PhantomData));
-    all.take::<Volume>(&Of(PhantomData));
-    all.take::<Pages>(&Of(PhantomData));
-    all.take::<Disks>(&Of(PhantomData));
+    all.take::<Group<6>>(&Of { open: open_group, area: PhantomData });
+    all.take::<Membership>(&Of { open: open_as::<Membership>, area: PhantomData });
+    all.take::<Volume>(&Of { open: open_as::<Volume>, area: PhantomData });
+    all.take::<Pages>(&Of { open: open_as::<Pages>, area: PhantomData });
+    all.take::<Disks>(&Of { open: open_as::<Disks>, area: PhantomData });
     all
 });
 
@@ -499,6 +565,28 @@ pub fn rules_with(area: &dyn AnyArea, rules: Value, changes: &[String]) -> Resul
             change.split_once('=').ok_or_else(|| format!("{change:?} is not of the form decision=value"))?;
         area.with(&rules, decision, value)
     })
+}
+
+/// The rules of the core with another scheme.
+///
+/// # Errors
+/// If they are the rules of another area, or have a scheme of their own already: that of a mutant.
+pub fn rules_of(area: &dyn AnyArea, rules: &Value, scheme: Scheme) -> Result<Value, String> {
+    let name = area.name();
+    let mut rules: Rules =
+        Rules::deserialize(rules).map_err(|_| format!("{name} has no scheme of its own to change"))?;
+    if rules.scheme != Scheme::AURORA {
+        return Err("the mistake is in the scheme: it does not go with another one".into());
+    }
+    rules.scheme = scheme;
+    Ok(plain(&rules))
+}
+
+/// The leg for a scheme of the core: as many copies are lost as its zones ask for.
+#[must_use]
+pub fn leg_of(leg: Leg, scheme: Scheme) -> Leg {
+    let bounds = if leg.name == profiles::LOSSES { plain(&profiles::losses(scheme)) } else { leg.bounds };
+    Leg { bounds, states: 0, depth: 0, ..leg }
 }
 
 /// Opens the area, the rules and the bounds of a case.

@@ -10,6 +10,7 @@ mod closed;
 pub mod diagram;
 mod goals;
 pub mod liveness;
+pub mod matrix;
 mod mutants;
 pub mod packed;
 pub mod walks;

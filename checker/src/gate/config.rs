@@ -238,7 +238,7 @@ mod tests {
 
     #[test]
     fn a_wrong_configuration_is_refused_with_its_place() {
-        let states = "states = { gossip = 1, recoveries = 1, reads = 1, faults = 1 }";
+        let states = "states = { gossip = 1, recoveries = 1, reads = 1, faults = 1, losses = 1, limit = 1 }";
         for (text, reason) in [
             ("", "lists nothing to check"),
             ("[run]\nsecond = 3\n", "line 2, column 1: unknown field `second`"),

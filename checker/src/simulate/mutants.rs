@@ -44,7 +44,9 @@ const SEEDS_MAX: u64 = 5000;
 /// All of them: the core's mutants, then the executor's.
 #[must_use]
 pub fn mistakes() -> Vec<Mistake> {
-    let of_the_rules = MUTANTS.iter().map(|mutant| Mistake {
+    // What is left when a zone and one more node are lost for good is asked of the closed world alone.
+    let judged = MUTANTS.iter().filter(|mutant| mutant.breaks != ["L12"]);
+    let of_the_rules = judged.map(|mutant| Mistake {
         id: mutant.id,
         mistake: mutant.mistake,
         options: Options::new(mutant.rules),

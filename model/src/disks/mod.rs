@@ -66,4 +66,6 @@ impl Area for Disks {
 impl Catalogued for Disks {
     const PROFILES: &'static [area::Profile<Self>] = PROFILES;
     const MUTANTS: &'static [area::Mutant<Self>] = MUTANTS;
+    /// A truncation that is atomic is before a loss of power or after it.
+    const OF_MISTAKES: &'static [&'static str] = &["crash"];
 }

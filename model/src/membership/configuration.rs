@@ -34,6 +34,9 @@ impl Members {
     /// `ABCD`, the copies of two zones after the third is lost for long: 3 to write, 2 to read (S18 §4.1).
     pub const FOUR: Members = Members { all: SegmentSet(0b1111), write: 3, read: 2, full: SegmentSet::EMPTY, since: 1 };
 
+    /// `ABC`, 2 to write, 2 to read: the smallest group in which a change of members can be seen.
+    pub const THREE: Members = Members { all: SegmentSet(0b111), write: 2, read: 2, full: SegmentSet::EMPTY, since: 1 };
+
     /// Whether the thresholds alone are met to write.
     #[must_use]
     pub fn enough_to_write(self, set: SegmentSet) -> bool {

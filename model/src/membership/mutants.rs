@@ -29,18 +29,20 @@ const fn mutant(
 
 /// `F` is suspected, `G` takes its place.
 pub const F_TO_G: Exchanged = Exchanged { outgoing: SegmentId(5), joining: SegmentId(6) };
-/// `E` is suspected, `H` takes its place.
-pub const E_TO_H: Exchanged = Exchanged { outgoing: SegmentId(4), joining: SegmentId(7) };
 
 /// The same in a group of four.
 const C_TO_G: Exchanged = Exchanged { outgoing: SegmentId(2), joining: SegmentId(6) };
+const B_TO_H: Exchanged = Exchanged { outgoing: SegmentId(1), joining: SegmentId(7) };
 const D_TO_H: Exchanged = Exchanged { outgoing: SegmentId(3), joining: SegmentId(7) };
 
 const ONE: Bounds = Bounds::exchanging(&[F_TO_G]);
-const TWO: Bounds = Bounds::exchanging(&[F_TO_G, E_TO_H]);
 /// Four copies are enough to show what two exchanged at once do, and six take 20 actions.
 const TWO_OF_FOUR: Bounds = Bounds::exchanging(&[C_TO_G, D_TO_H]).of(Members::FOUR).recovering().without_hydration();
 const ONE_OF_FOUR: Bounds = Bounds::exchanging(&[C_TO_G]).of(Members::FOUR).recovering().without_hydration();
+/// Two exchanges in a group of three, each proposed by somebody else.
+const PROPOSERS: Bounds = Bounds::exchanging(&[C_TO_G, B_TO_H]).of(Members::THREE).without_hydration();
+/// One exchange in a group of three, where acknowledgements arrive late.
+const LATE: Bounds = Bounds::exchanging(&[C_TO_G]).of(Members::THREE).with_late_acknowledgements();
 const NONE: Bounds = Bounds::exchanging(&[]);
 const FULL: Bounds = NONE.of(Members::FULL_AND_TAIL);
 
@@ -54,6 +56,10 @@ const LEGS: &[Leg<Membership>] = &[
     Leg::new("shrink", NONE.shrinking(), 98_331, 23),
     // A writer is replaced while one of four members may be exchanged.
     Leg::new("recovery", ONE_OF_FOUR, 62_372, 21),
+    // Two members of three may be exchanged, each by a proposer of its own.
+    Leg::new("proposers", PROPOSERS, 10_284, 16),
+    // One of three, where an acknowledgement may arrive when its configuration is gone.
+    Leg::new("late", LATE, 18_960, 20),
     // Full and tail segments; tails drop, a segment is lost.
     Leg::new("full-tail", FULL.discarding().losing(1), 88, 10),
 ];
@@ -98,7 +104,7 @@ pub const MUTANTS: &[Mutant] = &[
     mutant("M41", "two members exchanged in one step", m::TWO_AT_ONCE, &["S9", "S27"], TWO_OF_FOUR, "§5"),
     mutant("M42", "a configuration installed on its own write quorum only", m::INSTALLED_ON_NEW, &["S27"], ONE, "§5"),
     mutant("M42'", "a configuration installed on a read quorum", m::INSTALLED_ON_READ_QUORUM, &["S27"], ONE, "§5"),
-    mutant("M43", "configurations numbered by each proposer", m::EACH_PROPOSER, &["S28"], TWO.recovering(), "§5, C17"),
+    mutant("M43", "configurations numbered by each proposer", m::EACH_PROPOSER, &["S28"], PROPOSERS, "§5, C17"),
     mutant("M44", "full and tail segments read without a full one", m::READ_WITHOUT_FULL, &["S32"], FULL, "S18 §4.2"),
     mutant("M45", "a write on two of three full segments", m::WRITE_ON_TWO_FULL, &["S27"], FULL, "S18 §4.2"),
     mutant(

@@ -79,4 +79,6 @@ impl Area for Pages {
 impl Catalogued for Pages {
     const PROFILES: &'static [area::Profile<Self>] = PROFILES;
     const MUTANTS: &'static [area::Mutant<Self>] = MUTANTS;
+    /// A hedged request is the same request, and what a replaced writer says of read points is not taken.
+    const OF_MISTAKES: &'static [&'static str] = &["hedge", "collect late"];
 }

@@ -74,4 +74,6 @@ impl Area for Volume {
 impl Catalogued for Volume {
     const PROFILES: &'static [area::Profile<Self>] = PROFILES;
     const MUTANTS: &'static [area::Mutant<Self>] = MUTANTS;
+    /// The segments of a new group are there when it is recorded.
+    const OF_MISTAKES: &'static [&'static str] = &["create"];
 }

@@ -32,7 +32,10 @@ pub const PROFILES: &[Profile] = &[
     Profile {
         name: "mtr",
         about: "two groups: mini-transactions across them, VCL and VDL, holes, recovery by the longest gap-free prefix",
-        quick: &[Leg::new("across", ACROSS, 256_531, 40)],
+        quick: &[
+            Leg::new("across", ACROSS, 256_531, 40),
+            Leg::new("midway", ACROSS.of_four().committing_midway(), 17_827, 23),
+        ],
         deep: &[Leg::new("twice", ACROSS.of_four().recovering(2), 4_728_333, 41)],
         silent: &["S31"],
     },
