@@ -181,7 +181,8 @@ struct Rest<const W: usize> {
 
 impl<const W: usize> Rest<W> {
     fn replaces(&self, other: &Self) -> bool {
-        self.observed.covers(&other.observed) && self.used.iter().zip(&other.used).all(|(own, others)| own <= others)
+        self.observed.lacks(&other.observed) == 0
+            && self.used.iter().zip(&other.used).all(|(own, others)| own <= others)
     }
 }
 

@@ -49,13 +49,13 @@ impl<const W: usize> Config<W> {
         self.used_in_all += 1;
     }
 
-    /// What needs no look at the counts goes first: most pairs end there.
+    /// What needs no look at the counts goes first, and in one go: most pairs end there.
     fn replaces(&self, other: &Self) -> bool {
-        self.used_in_all <= other.used_in_all
-            && self.seen.covers(&other.seen)
-            && other.spent.covers(&self.spent)
-            && self.free.with(&self.spent).covers(&other.free.with(&other.spent))
-            && self.used.iter().zip(&other.used).all(|(own, others)| own <= others)
+        let lack = self.seen.lacks(&other.seen)
+            | other.spent.lacks(&self.spent)
+            | self.free.with(&self.spent).lacks(&other.free.with(&other.spent))
+            | u64::from(self.used_in_all > other.used_in_all);
+        lack == 0 && self.used.iter().zip(&other.used).all(|(own, others)| own <= others)
     }
 }
 
