@@ -347,8 +347,8 @@ fn stream<R: Read>(reader: R, format: Format, options: &ReadOptions) -> Option<L
         _ => return None,
     };
     let Parsed { header, stream, mut notes, .. } = parsed.ok().filter(|parsed| parsed.torn.is_none())?;
-    let history = stream?.finish(header.about, &mut notes)?;
-    let conventions = conventions(format, header.initial, options);
+    let conventions = conventions(format, header.initial.clone(), options);
+    let history = stream?.finish(header, &mut notes)?;
     Some(Loaded { history, format, conventions, warnings: notes.warnings() })
 }
 

@@ -6,12 +6,15 @@
 
 use super::Independent;
 use super::assemble::{ALL_TUPLES, Joiner, Notes, Rules, Tuple, as_tuple, is_about_accounts, split_tuple};
+use super::jepsen::Header;
 use super::said::{Event, F};
 use crate::history::History;
 
 pub(super) struct Stream {
     rules: Rules,
     joiner: Joiner,
+    /// What the header said when the first event came.
+    independent: Option<bool>,
     first: Option<First>,
     /// That of the event before.
     index: Option<u64>,
@@ -29,7 +32,8 @@ struct First {
 
 impl Stream {
     pub(super) fn new(rules: Rules) -> Self {
-        Self { rules, joiner: Joiner::new(rules, 0), first: None, index: None, certain: false, gave_up: false }
+        let joiner = Joiner::new(rules, 0);
+        Self { rules, joiner, independent: None, first: None, index: None, certain: false, gave_up: false }
     }
 
     pub(super) fn gave_up(&self) -> bool {
@@ -46,6 +50,7 @@ impl Stream {
     /// None to give up.
     fn take(&mut self, mut event: Event, independent: Option<bool>) -> Option<()> {
         if self.first.is_none() {
+            self.independent = independent;
             self.rules = self.rules.with_header(independent);
         }
         let has_index = event.index.is_some();
@@ -75,16 +80,17 @@ impl Stream {
         self.joiner.join(event).ok()
     }
 
-    /// None if it gave up.
-    pub(super) fn finish(self, about: Option<String>, notes: &mut Notes) -> Option<History> {
+    /// None if it gave up, or if the header says something else by now.
+    pub(super) fn finish(self, header: Header, notes: &mut Notes) -> Option<History> {
         let guessed = self.rules.independent == Independent::Auto && self.first.is_some_and(|first| first.tuples);
-        if self.gave_up || guessed && !self.certain {
+        let misled = self.first.is_some() && self.independent != header.independent;
+        if self.gave_up || misled || guessed && !self.certain {
             return None;
         }
         if guessed {
             notes.more.push(ALL_TUPLES.into());
         }
-        Some(self.joiner.finish(about))
+        Some(self.joiner.finish(header.about))
     }
 }
 
@@ -138,5 +144,6 @@ mod tests {
         assert!(!is_streamed("{:type :invoke, :f :read} {:type :ok, :f :read, :value 1}"));
         assert!(!is_streamed(&edn(&[(0, "ok", ":f :read")])), "an error is worded elsewhere");
         assert!(!is_streamed("{:process 0"));
+        assert!(!is_streamed(&format!("#x #_{{:independent true}} {}", edn(&pair))), "a header that is found late");
     }
 }
