@@ -158,6 +158,41 @@ fn many_clients_of_one_register() {
     }
 }
 
+/// Model by model, what is said to overwrite is possible in every state, and leaves the same.
+fn overwrites_truly<M: Model>(model: &M, calls: &[Call]) -> usize {
+    let mut states = vec![model.initial()];
+    for _ in 0..3 {
+        let next: Vec<M::State> =
+            states.iter().flat_map(|state| calls.iter().filter_map(|call| model.step(state, call, None))).collect();
+        next.into_iter().for_each(|state| {
+            if !states.contains(&state) {
+                states.push(state);
+            }
+        });
+    }
+    assert!(states.len() > 2, "{}", model.name());
+    let writes = calls.iter().filter(|call| model.overwrites(call));
+    writes
+        .map(|call| {
+            let left: Vec<_> = states.iter().map(|state| model.step(state, call, Some(&Reply::Written))).collect();
+            assert!(left[0].is_some() && left.iter().all(|state| *state == left[0]), "{} {call}", model.name());
+        })
+        .count()
+}
+
+#[test]
+fn what_overwrites_does_so_in_every_state() {
+    let cas = |old: i64, new: i64| Call::Cas { old: old.into(), new: new.into() };
+    let writes = [1, 2].map(|value| Call::Write(value.into()));
+    let calls = [&writes[..], &[Call::Read, cas(1, 2), cas(2, 3)]].concat();
+    assert_eq!(overwrites_truly(&Register::default(), &calls), 2);
+    assert_eq!(overwrites_truly(&CasRegister::default(), &calls), 2);
+    let texts = ["a", "b"].map(|text| Call::Write(text.into()));
+    let calls = [&texts[..], &[Call::Read, Call::Append("c".into())]].concat();
+    assert_eq!(overwrites_truly(&KeyValue::default(), &calls), 2);
+    assert_eq!(overwrites_truly(&Queue, &[1, 2].map(|value| Call::Enqueue(value.into()))), 0);
+}
+
 fn event(process: u64, kind: Kind, call: Call) -> Event {
     Event { process, kind, call, key: "x".into(), time: None }
 }
@@ -211,6 +246,20 @@ fn limits_end_in_unknown() {
     }
     assert!(matches!(checker.status(), Status::Unknown(Gap::Configurations { .. })), "{:?}", checker.status());
     assert_eq!(checker.verdict(), Verdict::Unknown);
+    // Looking once in a while, it gives up with the same event, and what cannot be before that event is still found.
+    let mut late = Checker::new(&Queue, 100).looking_every(64);
+    for event in elements(Kind::Invoke).chain(elements(Kind::Ok(Reply::Done))) {
+        late.push(&event).unwrap();
+    }
+    assert_eq!(late.look(), checker.status());
+    let wrong = [Kind::Invoke, Kind::Ok(Reply::Returned(7.into()))].map(|kind| event(99, kind, Call::Dequeue));
+    for every in [1, 64] {
+        let mut late = Checker::new(&Queue, 100).looking_every(every);
+        for event in wrong.iter().cloned().chain(elements(Kind::Invoke)).chain(elements(Kind::Ok(Reply::Done))) {
+            late.push(&event).unwrap();
+        }
+        assert_eq!(*late.look(), Status::Invalid { event: 1, key: "x".into() }, "looking every {every}");
+    }
     let model = Register::default();
     let mut checker = Checker::new(&model, 100);
     checker.push(&event(1, Kind::Invoke, Call::Pop)).unwrap();

@@ -14,8 +14,8 @@
 //! linearizable: that is the definition, and so the event is the one with which [`Prefix::Shortest`] ends.
 //!
 //! Looking ahead costs as much as all the events of the window, so it can be done once in a while
-//! ([`Checker::looking_every`]). Where nothing is left then, the events since the last time are taken once more from where the key stood, one
-//! at a time, to find the first that cannot be.
+//! ([`Checker::looking_every`]). Where nothing is left then, or too much, the events since the last time are taken once more from where the key stood, one
+//! at a time, to find the first that cannot be, or with which it gives up.
 //!
 //! *Memory.* Front and window are bounded by how many operations are open at once, and not by the length of the history,
 //! whether or not values recur. What grows: an operation that ended in `info` may take effect at any later time, so the
@@ -138,7 +138,7 @@ impl<'m, M: Model> Checker<'m, M> {
         let object = self.objects.entry(key.clone()).or_insert_with(|| Object::new(self.model));
         match object.push(judge, number, operation, event, self.every) {
             Step::Late => self.give_up(Gap::Late { process: event.process, event: number }),
-            step => self.apply(step, key, number),
+            step => self.apply(step, key),
         }
         if matches!(self.status, Status::Invalid { .. }) {
             // There may be an earlier one on a key that is behind.
@@ -158,13 +158,13 @@ impl<'m, M: Model> Checker<'m, M> {
             }
         }
         for (key, step) in steps {
-            self.apply(step, key, self.events.saturating_sub(1));
+            self.apply(step, key);
         }
         &self.status
     }
 
     /// Of two violations the earlier one counts.
-    fn apply(&mut self, step: Step, key: Key, number: usize) {
+    fn apply(&mut self, step: Step, key: Key) {
         match step {
             Step::Lives | Step::Late => {}
             Step::Dead(event, what) => {
@@ -174,8 +174,8 @@ impl<'m, M: Model> Checker<'m, M> {
                     self.violation = Some(*what);
                 }
             }
-            Step::GaveUp(Full::Configurations) => self.give_up(Gap::Configurations { key, event: number }),
-            Step::GaveUp(Full::Slots) => self.give_up(Gap::Concurrency { key, event: number }),
+            Step::GaveUp(event, Full::Configurations) => self.give_up(Gap::Configurations { key, event }),
+            Step::GaveUp(event, Full::Slots) => self.give_up(Gap::Concurrency { key, event }),
         }
     }
 
@@ -268,7 +268,8 @@ enum Step {
     /// With this event, of this number.
     Dead(usize, Box<Event>),
     Late,
-    GaveUp(Full),
+    /// At the event of this number.
+    GaveUp(usize, Full),
 }
 
 struct Object<M: Model> {
@@ -305,13 +306,12 @@ impl<M: Model> Object<M> {
             self.before = Some(self.position.clone());
         }
         self.batch.push((number, operation, event.clone()));
-        match self.position.push(judge, &mut self.machine, operation, event) {
-            Err(full) => self.lose(judge, full),
-            Ok(late) => match if self.batch.len() >= every { self.look(judge) } else { Step::Lives } {
-                Step::Lives if late => Step::Late,
-                step => step,
-            },
-        }
+        let late = match self.position.push(judge, &mut self.machine, operation, event) {
+            Err(full) => return self.take_again(judge, |last| Step::GaveUp(last, full)),
+            Ok(late) => late,
+        };
+        let step = if self.batch.len() >= every { self.look(judge) } else { Step::Lives };
+        if late && matches!(step, Step::Lives) { Step::Late } else { step }
     }
 
     fn push_and_look(&mut self, judge: Judge<'_, M>, number: usize, operation: usize, event: &Event) -> Step {
@@ -325,36 +325,47 @@ impl<M: Model> Object<M> {
             Ok((_, false)) => Step::Dead(number, Box::new(event.clone())),
             Ok((true, true)) => Step::Late,
             Ok((false, true)) => Step::Lives,
-            Err(full) => self.lose(judge, full),
+            Err(full) => self.lose(judge, number, full),
         }
     }
 
-    /// Looks ahead from where the front is now. Where nothing is left, the events since it was last done are taken once
-    /// more, one at a time, to find the first that cannot be.
+    /// Looks ahead from where the front is now.
     fn look(&mut self, judge: Judge<'_, M>) -> Step {
-        let Some(before) = self.before.take() else { return Step::Lives };
-        let batch = std::mem::take(&mut self.batch);
+        let Some((last, _, event)) = self.batch.last() else { return Step::Lives };
         match self.position.look_ahead(judge, &mut self.machine) {
             Ok(true) => {
+                self.batch.clear();
+                self.before = None;
                 self.machine.tidy(judge.model, &mut self.position.front);
                 Step::Lives
             }
             Ok(false) => {
-                self.position = before;
-                let dead = |(number, _, event): &(usize, usize, Event)| Step::Dead(*number, Box::new(event.clone()));
-                let mut steps = batch
-                    .iter()
-                    .map(|(number, operation, event)| self.push_and_look(judge, *number, *operation, event));
-                let first = steps.find(|step| !matches!(step, Step::Lives | Step::Late));
-                first.or_else(|| batch.last().map(dead)).unwrap_or(Step::Lives)
+                let dead = Step::Dead(*last, Box::new(event.clone()));
+                self.take_again(judge, |_| dead)
             }
-            Err(full) => self.lose(judge, full),
+            Err(full) => self.take_again(judge, |last| Step::GaveUp(last, full)),
         }
     }
 
-    fn lose(&mut self, judge: Judge<'_, M>, full: Full) -> Step {
+    /// Takes the events since it was last looked ahead once more, one at a time, to find the first that cannot be, or with
+    /// which it gives up; `otherwise` is what the last of them comes to.
+    fn take_again(&mut self, judge: Judge<'_, M>, otherwise: impl FnOnce(usize) -> Step) -> Step {
+        let batch = std::mem::take(&mut self.batch);
+        if let Some(before) = self.before.take() {
+            self.position = before;
+        }
+        let mut steps =
+            batch.iter().map(|(number, operation, event)| self.push_and_look(judge, *number, *operation, event));
+        let found = steps.find(|step| !matches!(step, Step::Lives | Step::Late));
+        match found.unwrap_or_else(|| otherwise(batch.last().map_or(0, |(last, ..)| *last))) {
+            Step::GaveUp(number, full) => self.lose(judge, number, full),
+            step => step,
+        }
+    }
+
+    fn lose(&mut self, judge: Judge<'_, M>, number: usize, full: Full) -> Step {
         *self = Self { lost: true, ..Self::new(judge.model) };
-        Step::GaveUp(full)
+        Step::GaveUp(number, full)
     }
 }
 

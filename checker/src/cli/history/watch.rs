@@ -106,6 +106,7 @@ impl WithModel for Judge<'_> {
         let checker = RefCell::new(Checker::new(model, self.watch.configurations).looking_every(EVERY));
         let source = Attentive { source: self.source, checker: &checker };
         let mut reader = Reader::new(&name, BufReader::with_capacity(1 << 16, source));
+        let mut told = false;
         while let Some(next) = reader.next() {
             let event = match next {
                 Ok((_, event)) => event,
@@ -117,19 +118,19 @@ impl WithModel for Judge<'_> {
                 }
             };
             let mut checker = checker.borrow_mut();
-            let known = checker.status().clone();
             let status = checker.push(&event).map(|_| ());
             status.map_err(|misuse| io::Error::other(format!("{name}: accepted, then refused: {misuse}")))?;
             if checker.events().is_multiple_of(ALL) {
                 checker.look();
             }
-            match (&known, checker.status()) {
-                (Status::Valid, Status::Unknown(gap)) => output::note(&format!(
-                    "{name}: from line {} on not every violation is seen: {gap}",
-                    line(&reader, gap.event())
-                )),
-                (_, Status::Invalid { .. }) => break,
-                _ => {}
+            match checker.status() {
+                Status::Unknown(gap) if !told => {
+                    told = true;
+                    let line = line(&reader, gap.event());
+                    output::note(&format!("{name}: from line {line} on not every violation is seen: {gap}"));
+                }
+                Status::Invalid { .. } => break,
+                Status::Unknown(_) | Status::Valid => {}
             }
             self.quiet.set(checker.is_quiet());
         }
