@@ -55,6 +55,7 @@ fn a_history_without_a_claim_is_unknown_unless_asked() {
     assert_eq!((code(&output), stdout(&output).contains(": valid (")), (0, true), "{}", stdout(&output));
     assert_eq!(code(&check(&["--vacuous", UNKNOWN])), 2, "an empty history");
     assert_eq!(code(&check(&["--vacuous", INVALID])), 1);
+    assert_eq!(code(&check(&["--vacuous", "--promise", "sequential", file])), 64);
 }
 
 #[test]
@@ -140,6 +141,21 @@ fn a_scheme_is_explored_and_fails_where_a_zone_and_a_node_are_lost() {
     let output = sextant(&misses);
     assert_eq!(code(&output), 1);
     assert!(stdout(&output).contains("violated: "), "{}", stdout(&output));
+}
+
+/// What a small profile leaves untouched is listed; by itself that is no fault.
+#[test]
+fn coverage_lists_what_a_profile_does_not_exercise() {
+    let output = sextant(&["model", "coverage", "reads", "--json"]);
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    let rows: serde_json::Value = serde_json::from_str(&stdout(&output)).unwrap();
+    let listed = |field: &str| rows[0][field].as_array().unwrap().clone();
+    assert_eq!((rows.as_array().unwrap().len(), &rows[0]["profile"]), (1, &"reads".into()));
+    // A hedged request needs a mistake, a backup the profile `gc`.
+    let never = listed("actions_never_taken");
+    assert!(never.contains(&"hedge".into()) && never.contains(&"back up".into()), "{never:?}");
+    assert!(!never.contains(&"write".into()), "{never:?}");
+    assert!(!listed("decisions_never_exercised").is_empty());
 }
 
 #[test]

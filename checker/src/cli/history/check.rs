@@ -92,6 +92,10 @@ impl Check {
             output::error("--html and --certificate show what is linearizable, not other promises");
             return Ok(Exit::Unreadable);
         }
+        if self.vacuous && self.promise.promise != PromiseName::Linearizable {
+            output::error("--vacuous is about what is linearizable, not about other promises");
+            return Ok(Exit::Unreadable);
+        }
         if self.certificate.is_some() && self.files.len() > 1 {
             output::error("--certificate is for one history");
             return Ok(Exit::Unreadable);
@@ -154,9 +158,15 @@ impl Check {
         if self.promise.promise == PromiseName::Other(Promise::Sequential) {
             return self.promise.judge_sequential(file, history, model, self.timeout, self.json);
         }
-        let limits = Limits { timeout: self.timeout, memory_bytes: self.memory, interrupt, ..Limits::default() };
-        let threads = self.threads.unwrap_or(limits.threads);
-        let limits = Limits { threads, vacuous: self.vacuous, ..limits };
+        let own = Limits::default();
+        let limits = Limits {
+            timeout: self.timeout,
+            memory_bytes: self.memory,
+            threads: self.threads.unwrap_or(own.threads),
+            interrupt,
+            vacuous: self.vacuous,
+            ..own
+        };
         let report = check(history, model, &limits);
         if let Finding::Valid(linearizations) = &report.finding
             && let Err(reason) = verify(history, model, linearizations)
