@@ -1,0 +1,179 @@
+//! What can happen, and the numbers that a trace keeps of it.
+
+use std::sync::Arc;
+
+use sextant_model::logset::Intervals;
+use sextant_model::metadata::{Conflict, Metadata};
+use sextant_model::types::Epoch;
+
+use crate::client::contract::Failure;
+use crate::resp::{Command, Reply};
+use crate::wire::messages::Record;
+
+pub(super) enum Event {
+    /// A frame of a writer comes to a node.
+    Request {
+        connection: u32,
+        frame: Arc<[u8]>,
+    },
+    /// A frame of a node comes to a writer.
+    Replies {
+        connection: u32,
+        frame: Arc<[u8]>,
+    },
+    Dial {
+        writer: usize,
+        node: usize,
+    },
+    /// A connection comes to a node, and back to the writer.
+    Accept {
+        connection: u32,
+    },
+    Connected {
+        connection: u32,
+    },
+    /// The writer's end notices that the node's is gone, or the other way round.
+    Broken {
+        connection: u32,
+    },
+    HungUp {
+        connection: u32,
+    },
+    EndSync {
+        node: usize,
+        life: u32,
+    },
+    Mark {
+        node: usize,
+        life: u32,
+    },
+    Gossip {
+        node: usize,
+        life: u32,
+        turn: usize,
+    },
+    Pull {
+        node: usize,
+        peer: usize,
+        life: u32,
+        trunc_ve: Epoch,
+        held: Intervals,
+        turn: usize,
+    },
+    Push {
+        node: usize,
+        peer: usize,
+        life: u32,
+        trunc_ve: Epoch,
+        records: Vec<Record>,
+        turn: usize,
+    },
+    Tick {
+        writer: usize,
+    },
+    Deadline {
+        writer: usize,
+    },
+    /// A standby looks after its writer; a ping; its answer.
+    Watch {
+        writer: usize,
+    },
+    Ping {
+        from: usize,
+        to: usize,
+    },
+    Pong {
+        to: usize,
+    },
+    /// R0: a writer asks for the record, gets it, asks for the change, gets the answer.
+    AskRecord {
+        writer: usize,
+        attempt: u32,
+    },
+    Record {
+        writer: usize,
+        attempt: u32,
+        caller: Epoch,
+    },
+    AskChange {
+        writer: usize,
+        attempt: u32,
+        caller: Epoch,
+    },
+    Changed {
+        writer: usize,
+        attempt: u32,
+        caller: Epoch,
+        changed: Result<Metadata, Conflict>,
+        incarnation: usize,
+    },
+    TakeAgain {
+        writer: usize,
+        attempt: u32,
+    },
+    Hire,
+    Think {
+        client: usize,
+    },
+    Command {
+        writer: usize,
+        number: u64,
+        command: Command,
+    },
+    Answer {
+        number: u64,
+        reply: Result<Reply, Failure>,
+    },
+    Begin {
+        window: usize,
+    },
+    End {
+        window: usize,
+    },
+    Usurp,
+    /// Nothing is wrong from now on.
+    Heal,
+    IsConverged,
+}
+
+impl Event {
+    /// What happens, to whom, and a number that depends on the rest.
+    pub fn numbers(&self) -> (u64, u64, u64) {
+        // A frame ends in its checksum.
+        let checksum = |frame: &[u8]| frame.last_chunk().map_or(0, |bytes| u64::from(u32::from_le_bytes(*bytes)));
+        let wide = |number: usize| number as u64;
+        match self {
+            Event::Request { connection, frame } => (1, (*connection).into(), checksum(frame)),
+            Event::Replies { connection, frame } => (2, (*connection).into(), checksum(frame)),
+            Event::Dial { writer, node } => (3, wide(*writer), wide(*node)),
+            Event::Accept { connection } => (4, (*connection).into(), 0),
+            Event::Connected { connection } => (5, (*connection).into(), 0),
+            Event::Broken { connection } => (6, (*connection).into(), 0),
+            Event::HungUp { connection } => (7, (*connection).into(), 0),
+            Event::EndSync { node, life } => (8, wide(*node), (*life).into()),
+            Event::Mark { node, life } => (9, wide(*node), (*life).into()),
+            Event::Gossip { node, life, .. } => (10, wide(*node), (*life).into()),
+            Event::Pull { node, peer, trunc_ve, .. } => (11, wide(*node), wide(*peer) << 32 | u64::from(trunc_ve.0)),
+            Event::Push { node, peer, records, .. } => (12, wide(*node), wide(*peer) << 32 | wide(records.len())),
+            Event::Tick { writer } => (13, wide(*writer), 0),
+            Event::Deadline { writer } => (14, wide(*writer), 0),
+            Event::Watch { writer } => (15, wide(*writer), 0),
+            Event::Ping { from, to } => (16, wide(*from), wide(*to)),
+            Event::Pong { to } => (17, wide(*to), 0),
+            Event::AskRecord { writer, attempt } => (18, wide(*writer), (*attempt).into()),
+            Event::Record { writer, caller, .. } => (19, wide(*writer), caller.0.into()),
+            Event::AskChange { writer, caller, .. } => (20, wide(*writer), caller.0.into()),
+            Event::Changed { writer, incarnation, .. } => (21, wide(*writer), wide(*incarnation)),
+            Event::TakeAgain { writer, attempt } => (22, wide(*writer), (*attempt).into()),
+            Event::Hire => (23, 0, 0),
+            Event::Think { client } => (24, wide(*client), 0),
+            Event::Command { writer, number, .. } => (25, wide(*writer), *number),
+            Event::Answer { number, reply } => (26, 0, *number << 1 | u64::from(reply.is_ok())),
+            Event::Begin { window } => (27, wide(*window), 0),
+            Event::End { window } => (28, wide(*window), 0),
+            Event::Heal => (29, 0, 0),
+            Event::IsConverged => (30, 0, 0),
+            Event::Usurp => (31, 0, 0),
+        }
+    }
+}
