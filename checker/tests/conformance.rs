@@ -77,7 +77,13 @@ fn a_mistake_in_the_rules_is_the_protocols_fault() {
 /// and the simulator's own oracle finds that.
 #[test]
 fn a_mistake_of_the_executor_is_the_executors_fault() {
-    for mistake in [ExecutorMistake::ReplyBeforeSync, ExecutorMistake::ShortWrite, ExecutorMistake::ForgetOnRestart] {
+    for (mistake, what) in [
+        (ExecutorMistake::ReplyBeforeSync, "it is back without what it had"),
+        (ExecutorMistake::ShortWrite, "it is back without what it had"),
+        (ExecutorMistake::ForgetOnRestart, "it is back without what it had"),
+        (ExecutorMistake::IgnoreChecksums, "their contents are others"),
+        (ExecutorMistake::StaleTimer, "it is back without what it had"),
+    ] {
         let found = (0..200).find_map(|seed| {
             let dir = tempfile::tempdir().unwrap();
             let options = sim::Options { executor: Some(mistake), ..sim::Options::new(Rules::adopted()) };
@@ -88,7 +94,7 @@ fn a_mistake_of_the_executor_is_the_executors_fault() {
         let (seed, conformance) = found.unwrap_or_else(|| panic!("{} was not found", mistake.id()));
         let lines = conformance.lines();
         assert_eq!(conformance.diagnosis(), Some(Diagnosis::Executor), "{} seed {seed}: {lines:?}", mistake.id());
-        assert!(lines[0].contains("it is back without what it had"), "{} seed {seed}: {lines:?}", mistake.id());
+        assert!(lines[0].contains(what), "{} seed {seed}: {lines:?}", mistake.id());
     }
 }
 

@@ -118,14 +118,22 @@ const FOUND: [(&str, u64, &str); 24] = [
     ("M62", 3, "S12"),
 ];
 
-/// What a node's executor does wrong is found where the node comes back from its disk.
+/// What a node's executor does wrong is found where the node comes back from its disk, what a writer's does where a client hears
+/// an answer to another question.
 #[test]
 fn mistakes_of_the_executor_are_found() {
     for mistake in ExecutorMistake::ALL {
         let options = Options { executor: Some(mistake), ..ADOPTED };
+        if mistake.equivalent().is_some() {
+            let differs = |seed| run(seed, &drawn(seed), &options).digest != simulate(seed, &drawn(seed)).digest;
+            assert!((0..20).all(differs), "{mistake:?} changes nothing at all");
+            assert!((0..60).all(|seed| run(seed, &drawn(seed), &options).violation.is_none()), "{mistake:?} matters");
+            continue;
+        }
         let found = (0..200).find_map(|seed| run(seed, &drawn(seed), &options).violation);
         let violation = found.unwrap_or_else(|| panic!("{mistake:?} survives"));
-        assert_eq!(violation.property, "persistence", "{mistake:?}: {}", violation.fact);
+        let property = if mistake == ExecutorMistake::SwapAnswers { "contract" } else { "persistence" };
+        assert_eq!(violation.property, property, "{mistake:?}: {}", violation.fact);
     }
 }
 

@@ -56,7 +56,7 @@ pub fn mistakes() -> Vec<Mistake> {
         id: mistake.id(),
         mistake: mistake.mistake(),
         options: Options { executor: Some(mistake), ..Options::new(Rules::adopted()) },
-        equivalent: false,
+        equivalent: mistake.equivalent().is_some(),
     });
     of_the_rules.chain(of_the_executor).collect()
 }

@@ -39,6 +39,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+pub(crate) use batch::reseal;
 use batch::{BatchHeader, BatchKind, ENTRY_HEADER_BYTES, HEADER_BYTES, Layout};
 pub use batch::{Entry, Position};
 pub use crash::{CrashHook, CrashPoint};

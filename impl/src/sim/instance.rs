@@ -153,7 +153,7 @@ impl WriterProcess {
     }
 
     /// The next reply to a client, with the number of the command.
-    pub fn take_reply(&mut self) -> Option<(u64, Reply)> {
+    pub fn take_reply(&self) -> Option<(u64, Reply)> {
         self.replies.try_recv().ok()
     }
 

@@ -1,5 +1,6 @@
 //! A storage node in the simulator: the node's own server and log on a disk in memory. What is missing is threads and sockets.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,10 +13,10 @@ use sextant_model::types::Lsn;
 
 use super::COPIES;
 use super::agenda::Nanos;
-use crate::flight::NodeFlight;
+use crate::flight::{NodeFlight, digest_of_record};
 use crate::ledger::Nodes;
 use crate::log::memory::{Lasting, Lies, MemDisk};
-use crate::log::{self, Log, LogError, Options, segments};
+use crate::log::{self, Log, LogError, Options, reseal, segments};
 use crate::node::recover;
 use crate::node::server::Server;
 use crate::random::Random;
@@ -38,14 +39,26 @@ pub enum ExecutorMistake {
     ShortWrite,
     /// X4: the newest entry is dropped when the log is read back.
     ForgetOnRestart,
+    /// X5: the log is read back without a look at its checksums.
+    IgnoreChecksums,
+    /// X6: the timer of a sync fires once more after the sync has ended, and is taken for the end of the next one.
+    StaleTimer,
+    /// X7: the answers to commands that are answered together go out in reverse order.
+    SwapAnswers,
+    /// X7': a node's replies that leave together leave in reverse order.
+    ReverseReplies,
 }
 
 impl ExecutorMistake {
-    pub const ALL: [ExecutorMistake; 4] = [
+    pub const ALL: [ExecutorMistake; 8] = [
         ExecutorMistake::ReplyBeforeSync,
         ExecutorMistake::NoDirectorySync,
         ExecutorMistake::ShortWrite,
         ExecutorMistake::ForgetOnRestart,
+        ExecutorMistake::IgnoreChecksums,
+        ExecutorMistake::StaleTimer,
+        ExecutorMistake::SwapAnswers,
+        ExecutorMistake::ReverseReplies,
     ];
 
     #[must_use]
@@ -55,6 +68,10 @@ impl ExecutorMistake {
             ExecutorMistake::NoDirectorySync => "X2",
             ExecutorMistake::ShortWrite => "X3",
             ExecutorMistake::ForgetOnRestart => "X4",
+            ExecutorMistake::IgnoreChecksums => "X5",
+            ExecutorMistake::StaleTimer => "X6",
+            ExecutorMistake::SwapAnswers => "X7",
+            ExecutorMistake::ReverseReplies => "X7'",
         }
     }
 
@@ -66,6 +83,27 @@ impl ExecutorMistake {
             ExecutorMistake::NoDirectorySync => "a new log file's directory is not synced",
             ExecutorMistake::ShortWrite => "a write that is short by a sector is taken for whole",
             ExecutorMistake::ForgetOnRestart => "the newest entry is dropped on restart",
+            ExecutorMistake::IgnoreChecksums => "the log's checksums are not looked at",
+            ExecutorMistake::StaleTimer => "a sync's stale timer ends the next one",
+            ExecutorMistake::SwapAnswers => "answers to clients go out in reverse order",
+            ExecutorMistake::ReverseReplies => "a node's replies go out in reverse order",
+        }
+    }
+
+    /// Why nothing shows it, if nothing does.
+    #[must_use]
+    pub fn equivalent(self) -> Option<&'static str> {
+        match self {
+            ExecutorMistake::ReverseReplies => {
+                Some("a reply says what holds for ever, and the network reorders anyway")
+            }
+            ExecutorMistake::ReplyBeforeSync
+            | ExecutorMistake::NoDirectorySync
+            | ExecutorMistake::ShortWrite
+            | ExecutorMistake::ForgetOnRestart
+            | ExecutorMistake::IgnoreChecksums
+            | ExecutorMistake::StaleTimer
+            | ExecutorMistake::SwapAnswers => None,
         }
     }
 }
@@ -85,12 +123,19 @@ pub(super) struct StorageNode {
     sync: (Nanos, Nanos),
     mistake: Option<ExecutorMistake>,
     /// What the process that ended had been told is synced: the next one must find it.
-    synced: Option<Image<Intervals>>,
+    synced: Option<Kept>,
     /// Its disk was damaged, and may be refused.
     damaged: bool,
     /// The folder in which it records what it does.
     records: Option<PathBuf>,
     flight: NodeFlight,
+}
+
+/// What a process had been told is synced.
+struct Kept {
+    image: Image<Intervals>,
+    /// By LSN, the digest of the record.
+    contents: BTreeMap<Lsn, u32>,
 }
 
 /// What a crash takes away.
@@ -107,6 +152,8 @@ struct Process {
     is_unmarked: bool,
     /// [`ExecutorMistake::ReplyBeforeSync`]
     reports_early: bool,
+    /// Entries of `in_flight` that were reported as synced already: [`ExecutorMistake::StaleTimer`].
+    reported: usize,
 }
 
 /// Why a node is not back as it was.
@@ -223,7 +270,7 @@ impl StorageNode {
             recovered.entries.pop();
         }
         let server = recover(rules, Path::new(DIR), &recovered).map_err(|failure| refused(failure.to_string()))?;
-        let forgotten = self.synced.take().and_then(|synced| forgotten(&synced, server.segment().disk().image()));
+        let forgotten = self.synced.take().and_then(|synced| synced.forgotten_by(&server));
         if let Some(dir) = &self.records {
             self.flight = NodeFlight::create(dir, &self.name).expect("the folder takes records");
             self.flight.started(created, server.segment(), server.live());
@@ -239,6 +286,7 @@ impl StorageNode {
             marked,
             is_unmarked: true,
             reports_early: self.mistake == Some(ExecutorMistake::ReplyBeforeSync),
+            reported: 0,
         });
         forgotten.map_or(Ok(()), |what| Err(Refusal::Forgot(what)))
     }
@@ -252,7 +300,7 @@ impl StorageNode {
             // It fails somewhere on the way, or not at all.
             let _ = process.sync();
         }
-        self.synced = Some(process.server.segment().disk().image().clone());
+        self.synced = Some(Kept::of(&process.server));
         drop(process);
         self.disk.restart();
         if end == End::Kill {
@@ -283,6 +331,11 @@ impl StorageNode {
     /// The disk's; the process has to end.
     pub fn end_sync(&mut self) -> Result<usize, LogError> {
         self.process.as_mut().map_or(Ok(0), Process::sync)
+    }
+
+    /// [`ExecutorMistake::StaleTimer`]: reports as durable what is only being synced.
+    pub fn end_sync_early(&mut self) -> usize {
+        self.process.as_mut().map_or(0, Process::report)
     }
 
     /// Puts a mark behind the last batch if there is none.
@@ -331,6 +384,9 @@ impl StorageNode {
         }
         let at = written[self.random.below(written.len())];
         bytes[at] ^= 1 << self.random.below(8);
+        if self.mistake == Some(ExecutorMistake::IgnoreChecksums) {
+            reseal(SECTOR_BYTES, &mut bytes);
+        }
         self.disk.overwrite(&path, bytes);
         self.damaged = true;
         true
@@ -368,7 +424,13 @@ impl Process {
         let synced = self.log.sync()?;
         self.marked = before;
         self.is_unmarked = true;
-        Ok(synced.entries)
+        Ok(synced.entries - std::mem::take(&mut self.reported))
+    }
+
+    /// Reports what is being written as synced, and syncs nothing.
+    fn report(&mut self) -> usize {
+        let reported = std::mem::replace(&mut self.reported, self.in_flight.len());
+        self.in_flight.len() - reported
     }
 
     /// The entries are appended, and synced with the next ones.
@@ -380,13 +442,30 @@ impl Process {
     }
 }
 
-/// What was synced and is not there after a restart.
-fn forgotten(synced: &Image<Intervals>, found: &Image<Intervals>) -> Option<String> {
-    if found.fenced < synced.fenced || found.trunc_ve < synced.trunc_ve {
-        let before = format!("{}, {}", synced.fenced, synced.trunc_ve);
-        return Some(format!("epochs {before} are {}, {} after a restart", found.fenced, found.trunc_ve));
+impl Kept {
+    fn of(server: &Server) -> Self {
+        Kept { image: server.segment().disk().image().clone(), contents: contents(server) }
     }
-    let is_gone = |lsn: &Lsn| !found.held.contains(*lsn) && !found.ranges.annuls(*lsn);
-    let mut lsns = synced.held.runs().flat_map(|(first, last)| (first.0..=last.0).map(Lsn));
-    lsns.find(is_gone).map(|lsn| format!("record {lsn} was synced, and is gone after a restart"))
+
+    /// What was synced and is not there after a restart.
+    fn forgotten_by(&self, server: &Server) -> Option<String> {
+        let (synced, found) = (&self.image, server.segment().disk().image());
+        if found.fenced < synced.fenced || found.trunc_ve < synced.trunc_ve {
+            let before = format!("{}, {}", synced.fenced, synced.trunc_ve);
+            return Some(format!("epochs {before} are {}, {} after a restart", found.fenced, found.trunc_ve));
+        }
+        let is_gone = |lsn: &Lsn| !found.held.contains(*lsn) && !found.ranges.annuls(*lsn);
+        let mut lsns = synced.held.runs().flat_map(|(first, last)| (first.0..=last.0).map(Lsn));
+        if let Some(lsn) = lsns.find(is_gone) {
+            return Some(format!("record {lsn} was synced, and is gone after a restart"));
+        }
+        let is_another = |(lsn, digest): &(Lsn, u32)| self.contents.get(lsn).is_some_and(|synced| synced != digest);
+        let (lsn, _) = contents(server).into_iter().find(is_another)?;
+        Some(format!("record {lsn} was synced, and is another one after a restart"))
+    }
+}
+
+/// By LSN, the digests of the records that are live on the disk.
+fn contents(server: &Server) -> BTreeMap<Lsn, u32> {
+    server.live().map(|record| (record.lsn, digest_of_record(record))).collect()
 }

@@ -34,6 +34,7 @@ impl World {
                 format!("{} loses w{}", node(of(*connection).node), of(*connection).writer)
             }
             Event::EndSync { node: at, .. } => format!("{} has synced", node(*at)),
+            Event::StaleTimer { node: at } => format!("{} has a stale timer", node(*at)),
             Event::Mark { node: at, .. } => format!("{} marks", node(*at)),
             Event::Gossip { node: at, .. } => format!("{} gossips", node(*at)),
             Event::Pull { node: at, peer, .. } => format!("{} asks {}", node(*at), node(*peer)),

@@ -43,6 +43,10 @@ pub(super) enum Event {
         node: usize,
         life: u32,
     },
+    /// A timer that nobody cancelled.
+    StaleTimer {
+        node: usize,
+    },
     Mark {
         node: usize,
         life: u32,
@@ -174,6 +178,7 @@ impl Event {
             Event::Heal => (29, 0, 0),
             Event::IsConverged => (30, 0, 0),
             Event::Usurp => (31, 0, 0),
+            Event::StaleTimer { node } => (32, wide(*node), 0),
         }
     }
 }

@@ -26,7 +26,7 @@ use super::network::{Arrivals, Network, Place};
 use super::plan::{FaultKind, Plan, Window};
 use super::storage::StorageNode;
 use super::trace::Trace;
-use super::{COPIES, Class, Options, Outcome, Phase, Struck, ZONES};
+use super::{COPIES, Class, ExecutorMistake, Options, Outcome, Phase, Struck, ZONES};
 use crate::ledger::Ledger;
 use crate::random::Random;
 use event::Event;
@@ -43,6 +43,8 @@ const NOTICES: Nanos = 2 * MILLISECOND;
 const HIRE: Nanos = 100 * MILLISECOND;
 /// After a sync, until a mark is put behind it.
 const IDLE: Nanos = SECOND;
+/// After a sync, until its timer fires once more where it was not cancelled.
+const STALE: Nanos = MILLISECOND / 5;
 /// Pings in the time after which an active writer counts as gone.
 const PINGS: Nanos = 5;
 /// A stretch as long as this has room for a failover and a write.
@@ -79,6 +81,7 @@ pub(super) struct World {
     /// Where everybody records what it does.
     flight: Option<PathBuf>,
     judges: bool,
+    mistake: Option<ExecutorMistake>,
     plan: Plan,
     began: Instant,
     agenda: Agenda<Event>,
@@ -138,6 +141,7 @@ impl World {
             rules,
             flight: flight.map(Path::to_owned),
             judges: options.properties,
+            mistake: options.executor,
             plan: plan.clone(),
             began: Instant::now(),
             agenda: Agenda::new(),
@@ -230,6 +234,7 @@ impl World {
                 Some(Place::Writer(of(connection).writer))
             }
             Event::EndSync { node, .. }
+            | Event::StaleTimer { node }
             | Event::Mark { node, .. }
             | Event::Gossip { node, .. }
             | Event::Push { node, .. } => Some(Place::Node(node)),
@@ -265,6 +270,7 @@ impl World {
             Event::Broken { connection } => self.on_broken(connection),
             Event::HungUp { connection } => self.on_hung_up(connection),
             Event::EndSync { node, life } => self.on_end_sync(node, life),
+            Event::StaleTimer { node } => self.on_stale_timer(node),
             Event::Mark { node, life } => self.on_mark(node, life),
             Event::Gossip { node, life, turn } => self.on_gossip(node, life, turn),
             Event::Pull { node, peer, life, trunc_ve, held, turn } => {

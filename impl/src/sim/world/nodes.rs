@@ -5,13 +5,13 @@ use std::sync::Arc;
 use sextant_model::logset::Intervals;
 use sextant_model::types::Epoch;
 
-use super::{Event, IDLE, NOTICES, World};
+use super::{Event, IDLE, NOTICES, STALE, World};
 use crate::node::Observer;
 use crate::node::server::{ConnectionId, RECORDS_MAX, frames_of};
-use crate::sim::COPIES;
 use crate::sim::agenda::{MILLISECOND, Nanos};
 use crate::sim::network::Place;
 use crate::sim::storage::{End, Refusal};
+use crate::sim::{COPIES, ExecutorMistake};
 use crate::wire::frame::decode_frame;
 use crate::wire::messages::{NodeReply, NodeRequest, Record};
 
@@ -36,6 +36,18 @@ impl World {
         let judge = self.judges.then(|| self.ledger.observer(&self.rules, node));
         server.synced(entries, &mut (judge, flight));
         self.agenda.after(IDLE, Event::Mark { node, life });
+        if self.mistake == Some(ExecutorMistake::StaleTimer) {
+            self.agenda.after(STALE, Event::StaleTimer { node });
+        }
+        self.after_node(node);
+    }
+
+    /// [`ExecutorMistake::StaleTimer`]
+    pub(super) fn on_stale_timer(&mut self, node: usize) {
+        let entries = self.nodes[node].end_sync_early();
+        let Some((server, flight)) = self.nodes[node].recorded() else { return };
+        let judge = self.judges.then(|| self.ledger.observer(&self.rules, node));
+        server.synced(entries, &mut (judge, flight));
         self.after_node(node);
     }
 
@@ -122,7 +134,11 @@ impl World {
         }
         let Some(server) = self.nodes[node].server_mut() else { return };
         let (agenda, network, connections) = (&mut self.agenda, &mut self.network, &self.connections);
-        server.take_replies(|id, replies| {
+        let reverses = self.mistake == Some(ExecutorMistake::ReverseReplies);
+        server.take_replies(|id, mut replies| {
+            if reverses {
+                replies.reverse();
+            }
             let connection = id.0 as u32;
             let to = Place::Writer(connections[connection as usize].writer);
             // A reply that no frame holds closes a real connection; none of the records here is that large.

@@ -6,11 +6,12 @@ use sextant_model::types::SegmentId;
 
 use super::{Connection, Event, HIRE, NOTICES, Seat, WRITERS_MAX, World};
 use crate::client::contract::Failure;
-use crate::sim::COPIES;
+use crate::resp::Reply;
 use crate::sim::agenda::MILLISECOND;
 use crate::sim::client::Opened;
 use crate::sim::instance::{TICK_NANOS, WriterProcess};
 use crate::sim::network::Place;
+use crate::sim::{COPIES, ExecutorMistake};
 use crate::wire::frame::decode_frame;
 use crate::wire::messages::NodeReply;
 use crate::writer::Input;
@@ -98,7 +99,13 @@ impl World {
                 self.agenda.plan(at, Event::Request { connection, frame: Arc::clone(&frame) });
             }
         }
-        while let Some((number, reply)) = self.seats[writer].process.take_reply() {
+        let process = &self.seats[writer].process;
+        let mut answers: Vec<(u64, Reply)> = std::iter::from_fn(|| process.take_reply()).collect();
+        if self.mistake == Some(ExecutorMistake::SwapAnswers) {
+            let numbers: Vec<u64> = answers.iter().map(|(number, _)| *number).rev().collect();
+            answers.iter_mut().zip(numbers).for_each(|(answer, number)| answer.0 = number);
+        }
+        for (number, reply) in answers {
             // To clients the way is never lost: their connection would tell them, and they would not know more.
             let arrivals = self.network.send(Place::Writer(writer), Place::Client, now);
             let at = arrivals.first.unwrap_or(now + MILLISECOND);
