@@ -98,6 +98,37 @@ fn a_mistake_of_the_executor_is_the_executors_fault() {
     }
 }
 
+/// What is counted is the leg's, whatever the run; a run with failovers has been through more of it than one without, and most of
+/// what a run is in while a single client writes lies inside.
+#[test]
+fn how_much_of_the_explorers_states_a_run_has_been_through() {
+    let covered = |clients: usize, faults: &[FaultKind]| {
+        let dir = tempfile::tempdir().unwrap();
+        let plan = Plan::drawn(1, clients, 2000, faults);
+        let options = sim::Options::new(Rules::adopted());
+        assert!(run_recorded(1, &plan, &options, dir.path()).ok > 0);
+        let rules = plan.rules(options.rules);
+        let conformance = judge(dir.path(), &Options { coverage: true, ..Options::new(rules) }).expect("readable");
+        assert_eq!(conformance.finding, Finding::Conforms);
+        conformance.coverage.expect("it was asked for")
+    };
+    let calm = covered(1, &[]);
+    let stormy = covered(1, &FaultKind::ALL);
+    for coverage in [calm, stormy] {
+        assert_eq!((coverage.reachable, coverage.transitions), (REACHABLE, TRANSITIONS));
+        assert!(coverage.visited > 0 && coverage.visited <= coverage.shapes, "{coverage}");
+        assert!(coverage.taken > 0 && coverage.inside <= coverage.states, "{coverage}");
+    }
+    assert!(calm.visited < stormy.visited && calm.taken < stormy.taken, "{calm}; {stormy}");
+    assert!(calm.inside * 2 > calm.states, "{calm}");
+    let crowded = covered(10, &FaultKind::ALL);
+    assert!(crowded.inside < crowded.states, "ten clients write more than the leg allows: {crowded}");
+}
+
+/// Of the quick leg `gossip` of the core.
+const REACHABLE: usize = 14_220;
+const TRANSITIONS: usize = 125_185;
+
 /// The records of a run that conforms.
 fn a_run() -> (tempfile::TempDir, Rules) {
     let dir = tempfile::tempdir().unwrap();

@@ -66,7 +66,10 @@ fn all_faults_and_a_valid_verdict() {
 
     let object: serde_json::Map<String, serde_json::Value> = serde_json::from_str(&stdout).unwrap();
     let fields: Vec<&str> = object.keys().map(String::as_str).collect();
-    assert_eq!(fields, ["conformance", "failovers", "fault", "faults", "info", "ok", "operations", "store", "verdict"]);
+    assert_eq!(
+        fields,
+        ["conformance", "coverage", "failovers", "fault", "faults", "info", "ok", "operations", "store", "verdict"]
+    );
     assert_eq!(object["verdict"], "valid");
     assert!(object["failovers"].as_u64().unwrap() >= 2, "{stdout}");
     for fault in ["kill-node", "kill-writer", "zombie-writer", "power-cut"] {

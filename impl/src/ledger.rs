@@ -8,6 +8,7 @@ use sextant_model::recovery::Decision;
 use sextant_model::rules::Rules;
 use sextant_model::scene::{self, Scene};
 use sextant_model::segment::{Effect, Event, Reply, Segment};
+use sextant_model::shape::Shape;
 use sextant_model::steps::{self, Breach};
 use sextant_model::types::{Epoch, Lsn};
 
@@ -168,6 +169,12 @@ impl Ledger {
         let image = segment.image();
         let breach = steps::epochs(self.promised[node], (image.fenced, image.trunc_ve));
         self.breached(breach);
+    }
+
+    /// The shape of the run's present state; none before anybody has opened the volume.
+    #[must_use]
+    pub fn shape(&self, rules: &Rules, nodes: &impl Nodes) -> Option<Shape> {
+        Shape::of(rules, &View { nodes, incarnations: &self.incarnations })
     }
 
     /// Judges the next steps of node `node`.

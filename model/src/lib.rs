@@ -60,6 +60,7 @@ pub mod refinement;
 pub mod rules;
 pub mod scene;
 pub mod segment;
+pub mod shape;
 pub mod steps;
 pub mod types;
 pub mod volume;

@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use serde::Serialize;
-use sextant::conformance::{self, Conformance, Finding, Options};
+use sextant::conformance::{self, Conformance, Coverage, Finding, Options};
 use sextant::verdict::{Exit, Verdict};
 use sextant_model::mutants;
 use sextant_model::rules::Rules;
@@ -25,12 +25,18 @@ pub struct Args {
     /// By which rules the processes ran: those of a known mistake
     #[arg(long, value_name = "ID")]
     mutant: Option<String>,
+    /// How far a writer was to run ahead of its VDL, in records, where the run says otherwise than the rules (a simulated one may)
+    #[arg(long, value_name = "RECORDS", value_parser = clap::value_parser!(u64).range(1..))]
+    lal: Option<u64>,
     /// Orders drawn at random, beside nodes first and writers first
     #[arg(long, default_value_t = 3, value_name = "N")]
     orders: u32,
     /// What they are drawn from
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Count how many of the abstract states and transitions that the explorer reaches the run has been through
+    #[arg(long)]
+    coverage: bool,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -52,6 +58,8 @@ struct Report {
     events: u64,
     torn: usize,
     orders: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    coverage: Option<Coverage>,
 }
 
 pub fn run(args: &Args) -> io::Result<Exit> {
@@ -72,12 +80,14 @@ fn options(args: &Args) -> Result<Options, String> {
         None => Rules::adopted(),
         Some(id) => mutants::by_id(id).ok_or_else(|| format!("no mutant is called {id:?}"))?.rules,
     };
-    Ok(Options { random: args.orders, seed: args.seed, ..Options::new(rules) })
+    let rules = args.lal.map_or(rules, |lal| rules.with_lal(lal));
+    Ok(Options { random: args.orders, seed: args.seed, coverage: args.coverage, ..Options::new(rules) })
 }
 
 fn text(conformance: &Conformance) -> String {
     let mut lines = vec![conformance.summary()];
     lines.extend(conformance.lines().iter().map(|line| format!("  {line}")));
+    lines.extend(conformance.coverage.map(|coverage| format!("  coverage: {coverage}")));
     lines.join("\n")
 }
 
@@ -99,5 +109,6 @@ fn report(conformance: &Conformance) -> Report {
         events: size.events,
         torn: size.torn,
         orders: conformance.orders,
+        coverage: conformance.coverage,
     }
 }

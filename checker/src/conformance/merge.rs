@@ -16,6 +16,7 @@ use sextant_storage::ledger::{Ledger, NodeObserver, Nodes, Violation};
 use sextant_storage::node::Observer;
 use sextant_storage::random::Random;
 
+use super::coverage::Visited;
 use super::load::Run;
 use super::replay::{Listener, Node, Writer};
 use super::{Difference, Options};
@@ -74,6 +75,7 @@ pub(super) struct Merge<'a> {
     /// By actor: its next event is not enabled, and nothing has happened since that could enable it.
     stuck: Vec<bool>,
     events: u64,
+    visited: Option<&'a mut Visited>,
 }
 
 /// For whom an event may be a cause.
@@ -108,7 +110,8 @@ struct Said {
 }
 
 impl<'a> Merge<'a> {
-    pub fn new(run: &'a Run, options: &'a Options) -> Self {
+    /// `visited` takes note of what the run is like after each event.
+    pub fn new(run: &'a Run, options: &'a Options, visited: Option<&'a mut Visited>) -> Self {
         let writers: Vec<Writer<'a>> = run.writers.iter().map(Writer::new).collect();
         let mut by_epoch: BTreeMap<Epoch, Vec<usize>> = BTreeMap::new();
         for (number, writer) in writers.iter().enumerate() {
@@ -130,6 +133,7 @@ impl<'a> Merge<'a> {
             floors: HashMap::default(),
             ledger: Ledger::default(),
             events: 0,
+            visited,
         }
     }
 
@@ -236,6 +240,9 @@ impl<'a> Merge<'a> {
         }
         self.wake(actor, woken);
         self.events += 1;
+        if let Some(visited) = &mut self.visited {
+            visited.see(self.ledger.shape(&self.options.rules, &self.nodes));
+        }
         let looked_for = |violation: &Violation| self.options.only.is_none_or(|only| only == violation.property);
         match self.ledger.violations.drain(..).find(looked_for) {
             Some(violation) => Err(Stop::Violated(violation)),

@@ -13,6 +13,7 @@
 //! tried (nodes first, writers first, and random ones), and in each of them every property of the core is judged in every global
 //! state. A property that does not hold is the protocol's fault.
 
+mod coverage;
 mod load;
 mod merge;
 mod replay;
@@ -24,8 +25,10 @@ use sextant_storage::ledger::Violation;
 
 use crate::diagnosis::Diagnosis;
 use crate::verdict::Verdict;
+use coverage::Visited;
 use merge::{Merge, Stop};
 
+pub use coverage::Coverage;
 pub use load::Run;
 pub use merge::Order;
 pub(crate) use replay::COPIES;
@@ -41,6 +44,8 @@ pub struct Options {
     pub properties: bool,
     /// Look for a violation of this property alone.
     pub only: Option<&'static str>,
+    /// Count what of the explorer's states and transitions the run has been through.
+    pub coverage: bool,
 }
 
 /// What came of it.
@@ -50,6 +55,8 @@ pub struct Conformance {
     /// Orders that were followed to the end.
     pub orders: u32,
     pub finding: Finding,
+    /// In all orders together, where it was asked for and the run conforms.
+    pub coverage: Option<Coverage>,
 }
 
 /// What was judged.
@@ -104,7 +111,7 @@ impl Options {
     /// By `rules`, the two extreme orders and three random ones.
     #[must_use]
     pub fn new(rules: Rules) -> Self {
-        Options { rules, random: 3, seed: 1, properties: true, only: None }
+        Options { rules, random: 3, seed: 1, properties: true, only: None, coverage: false }
     }
 }
 
@@ -168,7 +175,7 @@ pub fn judge(dir: &Path, options: &Options) -> Result<Conformance, String> {
 #[must_use]
 pub fn judge_run(run: &Run, options: &Options) -> Conformance {
     let mut size = run.size();
-    let found = |size, orders, finding| Conformance { size, orders, finding };
+    let found = |size, orders, finding| Conformance { size, orders, finding, coverage: None };
     if let Some(why) = run.is_empty() {
         return found(size, 0, Finding::Empty(why));
     }
@@ -177,15 +184,19 @@ pub fn judge_run(run: &Run, options: &Options) -> Conformance {
     }
     let random = (0..u64::from(options.random)).map(|n| Order::Random { seed: options.seed.wrapping_add(n) });
     let mut orders = 0;
+    // What a run has been through is known only where it is judged.
+    let mut visited = (options.coverage && options.properties).then(Visited::default);
     for order in [Order::NodesFirst, Order::WritersFirst].into_iter().chain(random) {
-        let (opened, finding) = pass_b(run, options, order);
+        visited.iter_mut().for_each(Visited::begin_again);
+        let (opened, finding) = merged(run, options, order, visited.as_mut());
         size.opened = size.opened.max(opened);
         if finding != Finding::Conforms {
             return found(size, orders, finding);
         }
         orders += 1;
     }
-    found(size, orders, Finding::Conforms)
+    let coverage = visited.as_ref().map(Coverage::of);
+    Conformance { coverage, ..found(size, orders, Finding::Conforms) }
 }
 
 /// Replays each actor alone.
@@ -199,7 +210,11 @@ pub fn pass_a(run: &Run, rules: &Rules) -> Result<(), Difference> {
 /// Merges all actors in one order; how many incarnations opened in it, and what was found.
 #[must_use]
 pub fn pass_b(run: &Run, options: &Options, order: Order) -> (usize, Finding) {
-    let mut merge = Merge::new(run, options);
+    merged(run, options, order, None)
+}
+
+fn merged(run: &Run, options: &Options, order: Order, visited: Option<&mut Visited>) -> (usize, Finding) {
+    let mut merge = Merge::new(run, options, visited);
     let finding = match merge.follow(order) {
         Ok(()) => Finding::Conforms,
         Err(Stop::Differs(difference)) => Finding::Differs(difference),

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::config::FaultKind;
 use super::receipt::Receipt;
+use crate::conformance::Coverage;
 use crate::verdict::Verdict;
 
 /// The judged run. Serialized with its configuration it is `run.json`.
@@ -18,6 +19,8 @@ pub struct Outcome {
     pub fault: Option<&'static str>,
     /// What the flight recorders say, in one line.
     pub conformance: String,
+    /// What of the explorer's states the run has been through, where it conforms.
+    pub coverage: Option<Coverage>,
     /// Why it is not valid, one line each.
     pub reasons: Vec<String>,
     /// Where it is invalid, the operations that cannot be, one line each.
@@ -60,6 +63,7 @@ impl Outcome {
             ("failovers", self.failovers.to_string()),
             ("conformance", self.conformance.clone()),
         ];
+        rows.extend(self.coverage.map(|coverage| ("coverage", coverage.to_string())));
         if let Some(fault) = self.fault {
             rows.insert(1, ("fault", fault.to_owned()));
         }
@@ -79,6 +83,7 @@ impl Outcome {
             "verdict": self.verdict,
             "fault": self.fault,
             "conformance": self.conformance,
+            "coverage": self.coverage,
             "operations": self.operations,
             "ok": self.ok,
             "info": self.info,

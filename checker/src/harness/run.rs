@@ -284,6 +284,7 @@ fn conclude(config: &Config, store: &Store, happened: Happened) -> Result<Outcom
         verdict,
         fault: fault.map(Diagnosis::name),
         conformance: conformance.summary(),
+        coverage: conformance.coverage,
         reasons,
         offending: judgement.offending,
         operations: ok + fail + info,
@@ -304,7 +305,12 @@ fn conclude(config: &Config, store: &Store, happened: Happened) -> Result<Outcom
 fn conform(config: &Config, store: &Store) -> Result<Conformance, HarnessError> {
     let mutant = config.mutant.as_deref().and_then(sextant_model::mutants::by_id);
     let rules = mutant.map_or_else(Rules::adopted, |mutant| mutant.rules);
-    let options = conformance::Options { random: RANDOM_ORDERS, seed: config.seed, ..conformance::Options::new(rules) };
+    let options = conformance::Options {
+        random: RANDOM_ORDERS,
+        seed: config.seed,
+        coverage: true,
+        ..conformance::Options::new(rules)
+    };
     conformance::judge(&store.flight(), &options).map_err(|reason| HarnessError::Io {
         what: "read the flight recorders back".into(),
         error: std::io::Error::other(reason),
