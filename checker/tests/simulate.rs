@@ -76,6 +76,30 @@ fn a_mistake_is_found_made_small_and_run_again() {
     }
 }
 
+/// By random priorities: what is found says how to repeat it, and repeats, as a plan made small too.
+#[test]
+fn what_priorities_find_repeats() {
+    let folder = tempfile::tempdir().unwrap();
+    let pct = ["--mutant", "M8", "--scheduler", "pct", "--changes", "2"];
+    let found = sextant(&[&["simulate", "--seeds", "0..50", "--shrink", "m8.json"], &pct[..]].concat(), folder.path());
+    assert_eq!(found.status.code(), Some(1), "{found:?}");
+    let text = std::fs::read_to_string(folder.path().join("m8.json")).unwrap();
+    assert!(text.contains("\"changes\": 2"), "{text}");
+    let again = sextant(&["simulate", "--plan", "m8.json", "--json"], folder.path());
+    assert_eq!(json(&again)["violation"]["property"], "S11");
+    let one = || json(&sextant(&["simulate", "--seed", "3", "--scheduler", "pct", "--json"], folder.path()));
+    let by_time = json(&sextant(&["simulate", "--seed", "3", "--json"], folder.path()));
+    let (first, second) = (one(), one());
+    assert_eq!(first["verdict"], "valid");
+    assert_eq!(first["digest"], second["digest"]);
+    assert_ne!(first["digest"], by_time["digest"]);
+    let recorded = sextant(&["simulate", "--seed", "5", "--scheduler", "pct", "--flight", "flight"], folder.path());
+    assert_eq!(recorded.status.code(), Some(0), "{recorded:?}");
+    let conforms = json(&sextant(&["conform", "flight", "--coverage", "--json"], folder.path()));
+    assert_eq!(conforms["verdict"], "valid", "{conforms}");
+    assert!(conforms["coverage"]["visited"].as_u64() > Some(0), "{conforms}");
+}
+
 #[test]
 fn what_proves_nothing_is_unknown_and_what_makes_no_sense_is_refused() {
     let here = Path::new(".");
@@ -85,6 +109,8 @@ fn what_proves_nothing_is_unknown_and_what_makes_no_sense_is_refused() {
         (&["--mutant", "M99"], 64),
         (&["--faults", "flood"], 64),
         (&["--trace", "x"], 64),
+        (&["--flight", "x"], 64),
+        (&["--scheduler", "luck"], 64),
         (&["--clients", "0"], 64),
         (&["--plan", "nowhere.json"], 64),
         (&["--seeds", "0..100000", "--limit", "0"], 2),

@@ -11,7 +11,7 @@ use sextant::simulate::{Config, Judged, Summary, Violation, judge, shrink};
 use sextant::verdict::{Exit, Verdict};
 use sextant_model::mutants;
 use sextant_model::rules::Rules;
-use sextant_storage::sim::{Class, ExecutorMistake, FaultKind, Options, Phase, Plan};
+use sextant_storage::sim::{Class, ExecutorMistake, FaultKind, Options, Phase, Plan, Scheduler};
 
 use super::{interrupt, output};
 
@@ -35,6 +35,9 @@ pub struct Args {
     /// Write the history of the one seed or plan, for `sextant history check`
     #[arg(long, value_name = "FILE")]
     history: Option<PathBuf>,
+    /// Have the actors of the one seed or plan record what they do in this folder, for `sextant conform`
+    #[arg(long, value_name = "DIR")]
+    flight: Option<PathBuf>,
     /// Run a known mistake, M3 say: it is to be found
     #[arg(long, value_name = "ID")]
     mutant: Option<String>,
@@ -46,6 +49,12 @@ pub struct Args {
     /// Kinds of faults, separated by commas; all, or none
     #[arg(long, default_value = "all", value_parser = faults)]
     faults: Faults,
+    /// What goes first: what is due first, or, within a window of milliseconds, by random priorities
+    #[arg(long, value_enum, default_value = "time", conflicts_with = "plan")]
+    scheduler: Order,
+    /// How often priorities change in a run (with --scheduler pct)
+    #[arg(long, default_value_t = 3, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=1000))]
+    changes: u32,
     /// Make the plan of the first violation smaller, and write it here
     #[arg(long, value_name = "FILE")]
     shrink: Option<PathBuf>,
@@ -66,6 +75,21 @@ pub struct Args {
     /// Print one JSON object
     #[arg(long)]
     json: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Order {
+    Time,
+    Pct,
+}
+
+impl Args {
+    fn scheduler(&self) -> Scheduler {
+        match self.scheduler {
+            Order::Time => Scheduler::Time,
+            Order::Pct => Scheduler::Pct { changes: self.changes },
+        }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -100,10 +124,16 @@ struct Saved {
     seed: u64,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     mutant: Option<String>,
+    #[serde(skip_serializing_if = "is_time", default)]
+    scheduler: Scheduler,
     /// The property that it violates.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     violates: Option<String>,
     plan: Plan,
+}
+
+fn is_time(scheduler: &Scheduler) -> bool {
+    *scheduler == Scheduler::Time
 }
 
 pub fn run(args: &Args) -> io::Result<Exit> {
@@ -125,14 +155,15 @@ enum Job {
 fn prepared(args: &Args) -> Result<Job, String> {
     if let Some(path) = &args.plan {
         let saved = load(path)?;
-        let options = options(saved.mutant.as_deref())?;
+        let options = Options { scheduler: saved.scheduler, ..options(saved.mutant.as_deref())? };
         return Ok(Job::One { seed: saved.seed, plan: saved.plan, mutant: saved.mutant, options });
     }
-    let options = options(args.mutant.as_deref())?;
+    let options = Options { scheduler: args.scheduler(), ..options(args.mutant.as_deref())? };
     let threads = args.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
     let config = Config {
         rules: options.rules,
         executor: options.executor,
+        scheduler: options.scheduler,
         seeds: args.seeds.clone(),
         clients: args.clients,
         lasts: args.millis,
@@ -144,8 +175,8 @@ fn prepared(args: &Args) -> Result<Job, String> {
     };
     match args.seed {
         Some(seed) => Ok(Job::One { seed, plan: config.plan(seed), mutant: args.mutant.clone(), options }),
-        None if args.trace.is_some() || args.history.is_some() => {
-            Err("--trace and --history are for one run: give --seed or --plan".to_owned())
+        None if args.trace.is_some() || args.history.is_some() || args.flight.is_some() => {
+            Err("--trace, --history and --flight are for one run: give --seed or --plan".to_owned())
         }
         None => Ok(Job::Many(config)),
     }
@@ -333,6 +364,12 @@ fn one(args: &Args, seed: u64, plan: &Plan, mutant: Option<String>, options: Opt
         output::error(&reason);
         return Ok(Exit::Harness);
     }
+    if let Some(dir) = &args.flight
+        && let Err(reason) = record(dir, seed, plan, &options)
+    {
+        output::error(&reason);
+        return Ok(Exit::Harness);
+    }
     let verdict = match (&judged.violation, &judged.outcome) {
         (Some(_), _) => Verdict::Invalid,
         (None, Some(outcome)) if outcome.ok > 0 => Verdict::Valid,
@@ -395,6 +432,19 @@ fn write_trace(path: &Path, lines: &[String]) -> Result<(), String> {
     super::replay::write(path, &text)
 }
 
+/// Runs it once more, on record.
+fn record(dir: &Path, seed: u64, plan: &Plan, options: &Options) -> Result<(), String> {
+    let cannot = |error: io::Error| format!("{}: {error}", dir.display());
+    std::fs::create_dir_all(dir).map_err(cannot)?;
+    if std::fs::read_dir(dir).map_err(cannot)?.next().is_some() {
+        return Err(format!("{}: is not empty", dir.display()));
+    }
+    let _ = sextant_storage::sim::run_recorded(seed, plan, options, dir);
+    let lal = plan.lal.map(|lal| format!(" --lal {lal}")).unwrap_or_default();
+    output::note(&format!("recorded: sextant conform {}{lal}", dir.display()));
+    Ok(())
+}
+
 fn write_history(path: &Path, judged: &Judged) -> Result<(), String> {
     let events = judged.outcome.iter().flat_map(|outcome| &outcome.history);
     let text: String = events.filter_map(|event| Some(event.to_line()? + "\n")).collect();
@@ -414,7 +464,11 @@ fn after_violation(args: &Args, found: Judged, mutant: Option<String>, options: 
             let names = || args.faults.0.iter().map(|kind| kind.name()).collect::<Vec<_>>().join(",");
             let is_all = args.faults.0.len() == FaultKind::ALL.len();
             let faults = if is_all { String::new() } else { format!(" --faults {}", names()) };
-            repeat(&format!("--seed {}{mutant}{clients}{millis}{faults}", found.seed));
+            let scheduler = match options.scheduler {
+                Scheduler::Time => String::new(),
+                Scheduler::Pct { changes } => format!(" --scheduler pct --changes {changes}"),
+            };
+            repeat(&format!("--seed {}{mutant}{clients}{millis}{faults}{scheduler}", found.seed));
         }
         return Ok(());
     };
@@ -422,7 +476,7 @@ fn after_violation(args: &Args, found: Judged, mutant: Option<String>, options: 
     let shrunk = shrink(found, options);
     let judged = shrunk.judged;
     let violates = judged.violation.as_ref().map(|violation| violation.property.clone());
-    let saved = Saved { seed: judged.seed, mutant, violates, plan: judged.plan };
+    let saved = Saved { seed: judged.seed, mutant, scheduler: options.scheduler, violates, plan: judged.plan };
     let text = serde_json::to_string_pretty(&saved).map_err(io::Error::other)?;
     if let Err(reason) = super::replay::write(path, &format!("{text}\n")) {
         output::error(&reason);

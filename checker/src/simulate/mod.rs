@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use rustix::time::{ClockId, clock_gettime};
 use sextant_histories::{Event, History};
 use sextant_model::rules::Rules;
-use sextant_storage::sim::{self, ExecutorMistake, FaultKind, Options, Outcome, Plan};
+use sextant_storage::sim::{self, ExecutorMistake, FaultKind, Options, Outcome, Plan, Scheduler};
 
 use crate::diagnosis::Diagnosis;
 use crate::explore::packed::panic_message;
@@ -29,6 +29,7 @@ pub struct Config {
     pub rules: Rules,
     /// A mistake of the executor instead of one in the rules.
     pub executor: Option<ExecutorMistake>,
+    pub scheduler: Scheduler,
     pub seeds: Range<u64>,
     pub clients: usize,
     /// How long clients work and faults happen, in milliseconds of virtual time.
@@ -91,6 +92,7 @@ impl Config {
         Config {
             rules: Rules::adopted(),
             executor: None,
+            scheduler: Scheduler::Time,
             seeds: 0..0,
             clients: 10,
             lasts: 4000,
@@ -105,7 +107,7 @@ impl Config {
     /// How each seed is run.
     #[must_use]
     pub fn options(&self) -> Options {
-        Options { executor: self.executor, ..Options::new(self.rules) }
+        Options { executor: self.executor, scheduler: self.scheduler, ..Options::new(self.rules) }
     }
 
     /// What `seed` draws.

@@ -16,6 +16,7 @@ mod agenda;
 mod client;
 mod instance;
 mod network;
+mod pct;
 mod plan;
 mod storage;
 mod trace;
@@ -30,6 +31,7 @@ use sextant_model::rules::Rules;
 
 pub use crate::ledger::Violation;
 pub(crate) use instance::WriterProcess;
+pub use pct::Scheduler;
 pub use plan::{FaultKind, Plan, Window};
 pub use storage::ExecutorMistake;
 
@@ -43,6 +45,7 @@ pub struct Options {
     pub rules: Rules,
     /// A mistake of the node's executor, to be found.
     pub executor: Option<ExecutorMistake>,
+    pub scheduler: Scheduler,
     /// Keep a line for each event.
     pub trace: bool,
     /// Judge the properties as the run goes.
@@ -141,7 +144,7 @@ impl Options {
     /// By `rules`, with everything judged.
     #[must_use]
     pub fn new(rules: Rules) -> Self {
-        Options { rules, executor: None, trace: false, properties: true }
+        Options { rules, executor: None, scheduler: Scheduler::Time, trace: false, properties: true }
     }
 }
 

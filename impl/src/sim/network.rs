@@ -51,7 +51,7 @@ pub(super) struct Network {
 }
 
 /// The nodes, the metadata service, all clients, and the writers, which share places in turn.
-const PLACES: usize = 32;
+pub(super) const PLACES: usize = 32;
 const WRITERS_FROM: usize = COPIES + 2;
 pub(super) const WRITER_PLACES: usize = PLACES - WRITERS_FROM;
 

@@ -6,8 +6,10 @@ use sextant_model::logset::Intervals;
 use sextant_model::metadata::{Conflict, Metadata};
 use sextant_model::types::Epoch;
 
+use super::Connection;
 use crate::client::contract::Failure;
 use crate::resp::{Command, Reply};
+use crate::sim::network::{PLACES, Place};
 use crate::wire::messages::Record;
 
 pub(super) enum Event {
@@ -141,6 +143,45 @@ pub(super) enum Event {
 }
 
 impl Event {
+    /// Whose doing it is and for whom, as a number below [`super::CLASSES`]. None: it is nobody's, but the plan's.
+    pub fn class(&self, connections: &[Connection]) -> Option<usize> {
+        let of = |connection: u32| &connections[connection as usize];
+        let to_node = |connection: u32| (Place::Writer(of(connection).writer), Place::Node(of(connection).node));
+        let to_writer = |connection: u32| (Place::Node(of(connection).node), Place::Writer(of(connection).writer));
+        let own = |place: Place| (place, place);
+        let (from, to) = match *self {
+            Event::Request { connection, .. } | Event::Accept { connection } | Event::HungUp { connection } => {
+                to_node(connection)
+            }
+            Event::Replies { connection, .. } | Event::Connected { connection } | Event::Broken { connection } => {
+                to_writer(connection)
+            }
+            Event::EndSync { node, .. }
+            | Event::StaleTimer { node }
+            | Event::Mark { node, .. }
+            | Event::Gossip { node, .. } => own(Place::Node(node)),
+            Event::Pull { node, peer, .. } => (Place::Node(node), Place::Node(peer)),
+            Event::Push { node, peer, .. } => (Place::Node(peer), Place::Node(node)),
+            Event::Dial { writer, .. }
+            | Event::Tick { writer }
+            | Event::Deadline { writer }
+            | Event::Watch { writer }
+            | Event::TakeAgain { writer, .. } => own(Place::Writer(writer)),
+            Event::Ping { from, to } => (Place::Writer(from), Place::Writer(to)),
+            Event::Pong { to } => own(Place::Writer(to)),
+            Event::AskRecord { writer, .. } | Event::AskChange { writer, .. } => {
+                (Place::Writer(writer), Place::Metadata)
+            }
+            Event::Record { writer, .. } | Event::Changed { writer, .. } => (Place::Metadata, Place::Writer(writer)),
+            Event::Command { writer, .. } => (Place::Client, Place::Writer(writer)),
+            Event::Think { .. } | Event::Answer { .. } => own(Place::Client),
+            Event::Hire | Event::Begin { .. } | Event::End { .. } | Event::Usurp | Event::Heal | Event::IsConverged => {
+                return None;
+            }
+        };
+        Some(from.index() * PLACES + to.index())
+    }
+
     /// What happens, to whom, and a number that depends on the rest.
     pub fn numbers(&self) -> (u64, u64, u64) {
         // A frame ends in its checksum.

@@ -22,7 +22,8 @@ use sextant_model::rules::Rules;
 use super::agenda::{Agenda, MILLISECOND, Nanos, SECOND};
 use super::client::{Client, Opened, Recording};
 use super::instance::WriterProcess;
-use super::network::{Arrivals, Network, Place};
+use super::network::{Arrivals, Network, PLACES, Place};
+use super::pct::{Priorities, Scheduler};
 use super::plan::{FaultKind, Plan, Window};
 use super::storage::StorageNode;
 use super::trace::Trace;
@@ -55,6 +56,9 @@ const CONVERGES_WITHIN: Nanos = 20 * SECOND;
 /// Writers that one run may start; a run that starts so many goes round in circles.
 const WRITERS_MAX: usize = 200;
 
+/// One for each pair of places.
+const CLASSES: usize = PLACES * PLACES;
+
 /// Between a writer and a node.
 struct Connection {
     writer: usize,
@@ -85,6 +89,8 @@ pub(super) struct World {
     plan: Plan,
     began: Instant,
     agenda: Agenda<Event>,
+    /// None: what is due first goes first.
+    priorities: Option<Priorities>,
     network: Network,
     nodes: [StorageNode; COPIES],
     node_held: [Vec<Event>; COPIES],
@@ -145,6 +151,10 @@ impl World {
             plan: plan.clone(),
             began: Instant::now(),
             agenda: Agenda::new(),
+            priorities: match options.scheduler {
+                Scheduler::Time => None,
+                Scheduler::Pct { changes } => Some(Priorities::new(seed, CLASSES, changes, plan.ends())),
+            },
             network: Network::new(seed, plan.latencies()),
             nodes: std::array::from_fn(|node| StorageNode::created(rules, seed, node, sync, options.executor, flight)),
             node_held: Default::default(),
@@ -189,7 +199,7 @@ impl World {
 
     pub fn run(mut self) -> Outcome {
         while !self.is_over && self.ledger.violations.is_empty() {
-            let Some(event) = self.agenda.next() else { break };
+            let Some(event) = self.next() else { break };
             self.events += 1;
             self.happen(event);
             if let Some(strange) = self.recording.strange.take() {
@@ -212,6 +222,12 @@ impl World {
             digest: self.trace.digest(),
             trace: self.trace.into_lines(),
         }
+    }
+
+    fn next(&mut self) -> Option<Event> {
+        let Some(priorities) = &mut self.priorities else { return self.agenda.next() };
+        let connections = &self.connections;
+        self.agenda.next_by(priorities, |event| event.class(connections))
     }
 
     /// Whoever is paused finds it later.
