@@ -151,7 +151,13 @@ fn mistakes_are_judged_with_their_seed_and_their_smallest_plan() {
 fn a_shrunk_plan_shows_the_same() {
     let found = judge(15, &Plan::drawn(15, 10, 4000, &FaultKind::ALL), &mutant("M11"));
     let (before, property) = (found.plan.windows.len(), found.violation.clone().unwrap().property);
+    let found_operations = found.outcome.as_ref().map_or(0, |outcome| outcome.ok + outcome.fail + outcome.info);
     let shrunk = shrink(found, mutant("M11")).judged;
+    assert!(
+        shrunk.plan.operations.is_some_and(|most| most * 5 < found_operations),
+        "{:?} of {found_operations}",
+        shrunk.plan.operations
+    );
     assert!(shrunk.plan.windows.len() * 2 < before, "{before} faults, {} left", shrunk.plan.windows.len());
     let again = judge(15, &shrunk.plan, &mutant("M11"));
     assert_eq!(again.violation.map(|violation| violation.property), Some(property));

@@ -90,6 +90,15 @@ fn without_faults_everything_succeeds() {
     assert!(outcome.faults.is_empty());
 }
 
+/// A plan may say how many operations there are; the last reads come on top, one for each key.
+#[test]
+fn operations_are_bounded_where_a_plan_says_so() {
+    let plan = Plan { operations: Some(7), ..Plan::drawn(1, 10, 2000, &[]) };
+    let outcome = simulate(1, &plan);
+    assert_eq!(outcome.ok + outcome.fail + outcome.info, 7 + plan.keys as u64);
+    assert_eq!(simulate(0, &Plan { operations: Some(u64::MAX), ..drawn(0) }).digest, simulate(0, &drawn(0)).digest);
+}
+
 /// Each kind of fault alone changes something, and the volume converges after it.
 #[test]
 fn every_kind_of_fault_bites_alone() {

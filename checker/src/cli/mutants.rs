@@ -72,6 +72,8 @@ struct SimulatedReport<'a> {
     /// Faults of its plan, and of the smallest plan that shows the same.
     faults: Option<usize>,
     shrunk: Option<usize>,
+    /// Operations that clients begin in the smallest plan, if so few suffice.
+    operations: Option<u64>,
     seeds: u64,
     cpu_seconds: f64,
 }
@@ -284,6 +286,7 @@ fn simulated_report<'a>(mistake: &'a Mistake, fate: &'a simulate::Fate) -> Simul
         seed: found.map(|found| found.seed),
         faults: found.map(|found| found.faults),
         shrunk: found.map(|found| found.shrunk.judged.plan.windows.len()),
+        operations: found.and_then(|found| found.shrunk.judged.plan.operations),
         seeds: fate.seeds,
         cpu_seconds: fate.took.as_secs_f64(),
     }
@@ -293,11 +296,12 @@ fn simulated_report<'a>(mistake: &'a Mistake, fate: &'a simulate::Fate) -> Simul
 fn simulated_line(mistake: &Mistake, fate: &simulate::Fate) -> String {
     let verdict = match &fate.found {
         Some(found) => format!(
-            "caught: {} at seed {}, {} faults shrunk to {}",
+            "caught: {} at seed {}, {} faults shrunk to {}{}",
             found.violation.property,
             found.seed,
             found.faults,
-            found.shrunk.judged.plan.windows.len()
+            found.shrunk.judged.plan.windows.len(),
+            found.shrunk.judged.plan.operations.map(|most| format!(", {most} operations")).unwrap_or_default()
         ),
         None if mistake.equivalent => format!("equivalent: nothing in {} seeds", fate.seeds),
         None => format!("SURVIVED {} seeds", fate.seeds),

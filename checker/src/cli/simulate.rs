@@ -484,8 +484,11 @@ fn after_violation(args: &Args, found: Judged, mutant: Option<String>, options: 
     }
     let windows = saved.plan.windows.len();
     output::note(&format!(
-        "shrunk from {before} faults to {windows}, {} clients, {} ms, in {} runs",
-        saved.plan.clients, saved.plan.lasts, shrunk.runs
+        "shrunk from {before} faults to {windows}, {} clients, {}{} ms, in {} runs",
+        saved.plan.clients,
+        saved.plan.operations.map(|most| format!("{most} operations, ")).unwrap_or_default(),
+        saved.plan.lasts,
+        shrunk.runs
     ));
     repeat(&format!("--plan {}", path.display()));
     Ok(())

@@ -1,4 +1,4 @@
-//! Makes a plan that shows a violation smaller: windows are taken out, what is left is shortened, for as long as the same property
+//! Makes a plan that shows a violation smaller: windows are taken out, what is left is shortened, operations are left out, for as long as the same property
 //! is violated (delta debugging, Zeller and Hildebrandt 2002).
 
 use sextant_storage::sim::{Options, Plan, Window};
@@ -34,6 +34,7 @@ pub fn shrink(found: Judged, options: Options) -> Shrunk {
     shrinking.drop_clients();
     shrinking.advance();
     shrinking.shorten();
+    shrinking.drop_operations();
     shrinking.drop_windows();
     Shrunk { judged: shrinking.best, runs: shrinking.runs }
 }
@@ -75,6 +76,30 @@ impl Shrinking {
             let plan = Plan { clients, ..self.best.plan.clone() };
             if clients < self.best.plan.clients && self.try_plan(&plan) {
                 return;
+            }
+        }
+    }
+
+    /// Lets clients begin as few operations as show it: twice as many until it is shown, and then in halves between.
+    fn drop_operations(&mut self) {
+        let ended = self.best.outcome.as_ref().map_or(0, |outcome| outcome.ok + outcome.fail + outcome.info);
+        let mut enough = |operations: u64| {
+            let plan = Plan { operations: Some(operations), ..self.best.plan.clone() };
+            self.try_plan(&plan)
+        };
+        let (mut too_few, mut most) = (0, 1);
+        while !enough(most) {
+            if most > ended {
+                return;
+            }
+            (too_few, most) = (most, most * 2);
+        }
+        while too_few + 1 < most {
+            let middle = too_few.midpoint(most);
+            if enough(middle) {
+                most = middle;
+            } else {
+                too_few = middle;
             }
         }
     }

@@ -45,7 +45,7 @@ pub(super) struct Recording {
     /// Writes among those that ended in `ok`.
     pub written: u64,
     processes: u64,
-    operations: u64,
+    pub operations: u64,
     /// A reply that no contract knows.
     pub strange: Option<String>,
 }

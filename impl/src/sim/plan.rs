@@ -187,6 +187,9 @@ pub struct Plan {
     pub patience: u64,
     /// Microseconds that a client thinks between two operations, at most.
     pub think: u64,
+    /// Operations that all clients together begin, at most; none: as many as there is time for. What a seed draws has no bound.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub operations: Option<u64>,
     pub windows: Vec<Window>,
 }
 
@@ -224,6 +227,7 @@ impl Plan {
             lal: [None, None, Some(1), Some(4), Some(64)][random.below(5)],
             patience: random.between(50, 500),
             think: random.between(0, 3000),
+            operations: None,
             windows: Vec::new(),
         };
         match random.below(3) {

@@ -52,7 +52,8 @@ impl World {
             )
         });
         let down: u8 = self.class().0.iter().sum();
-        let must_write = only_nodes && usize::from(down) + self.rules.write_quorum() <= COPIES;
+        let must_write =
+            only_nodes && self.plan.operations.is_none() && usize::from(down) + self.rules.write_quorum() <= COPIES;
         self.steady = Steady { since: self.agenda.now(), written: self.recording.written, must_write };
     }
 

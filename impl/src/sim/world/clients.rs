@@ -15,7 +15,8 @@ impl World {
             // Whoever waits for an answer gets it or not; nobody asks anew.
             return;
         }
-        if self.clients[client].waits.is_some() {
+        let is_enough = self.plan.operations.is_some_and(|most| self.recording.operations >= most);
+        if self.clients[client].waits.is_some() || (is_enough && self.last_reads.is_none()) {
             return;
         }
         let chosen = self.clients[client].choose(self.newest_open);
