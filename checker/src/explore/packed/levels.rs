@@ -323,7 +323,7 @@ impl Growing<'_> {
 }
 
 impl Failure {
-    pub(super) fn at(verb: &str, path: &Path, error: &io::Error) -> Failure {
+    pub(in crate::explore) fn at(verb: &str, path: &Path, error: &io::Error) -> Failure {
         Failure(format!("cannot {verb} {}: {error}", path.display()))
     }
 }
