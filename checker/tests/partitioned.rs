@@ -45,23 +45,24 @@ where
     format!("{end:?} {levels:?} {depth} {generated_states} {violations:?} {unwitnessed:?} {actions:?}")
 }
 
-fn agrees<M>(model: &M, options: &Options<M::Action>)
+/// `model` makes one each time: a `Core` remembers what it has witnessed.
+fn agrees<M>(model: impl Fn() -> M, options: &Options<M::Action>)
 where
     M: Packed + Clone + Send + Sync + 'static,
     M::State: Debug,
     M::Action: Debug,
 {
-    let expected = told::<M>(&whole(model, options));
+    let expected = told::<M>(&whole(&model(), options));
     for threads in [1, 2, 4] {
         let options = Options { threads, ..options.clone() };
-        assert_eq!(told::<M>(&partitioned(model, &options)), expected, "{threads} threads");
+        assert_eq!(told::<M>(&partitioned(&model(), &options)), expected, "{threads} threads");
     }
 }
 
 #[test]
 fn two_phase_commit_is_the_same_for_any_number_of_threads_and_either_store() {
     for store in [Store::Fingerprints, Store::Exact] {
-        agrees(&TwoPhase::of(6), &Options { labels: Some(LABELS), ..options(2, store) });
+        agrees(|| TwoPhase::of(6), &Options { labels: Some(LABELS), ..options(2, store) });
     }
 }
 
@@ -70,7 +71,7 @@ fn quick_profiles_are_the_same() {
     let legs = PROFILES.iter().flat_map(|p| p.quick).filter(|leg| (1..100_000).contains(&leg.states));
     let mut compared = 0;
     for leg in legs {
-        agrees(&Core::new(Rules::adopted(), leg.bounds), &options(2, Store::Fingerprints));
+        agrees(|| Core::new(Rules::adopted(), leg.bounds), &options(2, Store::Fingerprints));
         compared += 1;
     }
     assert!(compared >= 3, "{compared}");
@@ -82,7 +83,7 @@ fn a_violation_has_the_trace_of_the_packed_engine_wherever_its_levels_are() {
     for kept_bytes in [32 << 20, 0] {
         for stop in [Stop::AtFirst, Stop::AtEnd] {
             let options = Options { kept_bytes, stop, labels: Some(LABELS), ..options(2, Store::Exact) };
-            agrees(&model, &options);
+            agrees(|| model.clone(), &options);
             let found = partitioned(&model, &options);
             assert_eq!(found.violations[0].broken, Broken::Always("consistent"));
             let trace = &found.violations[0].trace;
@@ -97,10 +98,10 @@ fn a_violation_has_the_trace_of_the_packed_engine_wherever_its_levels_are() {
 
 #[test]
 fn panics_and_deadlocks_are_judged_as_the_packed_engine_does() {
-    agrees(&TwoPhase { mistake: Mistake::Panics, ..TwoPhase::of(3) }, &options(2, Store::Fingerprints));
+    agrees(|| TwoPhase { mistake: Mistake::Panics, ..TwoPhase::of(3) }, &options(2, Store::Fingerprints));
     let deadlock = Options { deadlock: Deadlock::Violation, stop: Stop::AtEnd, ..options(2, Store::Exact) };
-    agrees(&TwoPhase::of(4), &deadlock);
-    agrees(&Core::new(Rules::adopted(), PROFILES[0].quick[0].bounds), &Options {
+    agrees(|| TwoPhase::of(4), &deadlock);
+    agrees(|| Core::new(Rules::adopted(), PROFILES[0].quick[0].bounds), &Options {
         deadlock: Deadlock::Violation,
         ..options(2, Store::Fingerprints)
     });
