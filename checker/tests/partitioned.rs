@@ -9,11 +9,11 @@ use std::fmt::Debug;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
 
-use sextant::explore::packed::{
-    self, Begin, Broken, Checkpoint, Deadlock, Options, Outcome, Packed, Stop, Store,
-};
+use sextant::explore::packed::{self, Begin, Broken, Checkpoint, Deadlock, Options, Outcome, Packed, Stop, Store};
 use sextant::explore::{Hosts, cluster};
+use sextant_model::bounds::Bounds;
 use sextant_model::closed::Core;
 use sextant_model::profiles::PROFILES;
 use sextant_model::rules::Rules;
@@ -68,7 +68,7 @@ fn two_phase_commit_is_the_same_for_any_number_of_threads_and_either_store() {
 
 #[test]
 fn quick_profiles_are_the_same() {
-    let legs = PROFILES.iter().flat_map(|p| p.quick).filter(|leg| (1..100_000).contains(&leg.states));
+    let legs = PROFILES.iter().flat_map(|p| p.quick).filter(|leg| (1..20_000).contains(&leg.states));
     let mut compared = 0;
     for leg in legs {
         agrees(|| Core::new(Rules::adopted(), leg.bounds), &options(2, Store::Fingerprints));
@@ -96,15 +96,20 @@ fn a_violation_has_the_trace_of_the_packed_engine_wherever_its_levels_are() {
     }
 }
 
+/// The bounds of the quick leg `faults` of `core`.
+fn faults() -> Bounds {
+    PROFILES.iter().flat_map(|p| p.quick).find(|leg| leg.name == "faults").expect("there is such a leg").bounds
+}
+
 #[test]
 fn panics_and_deadlocks_are_judged_as_the_packed_engine_does() {
     agrees(|| TwoPhase { mistake: Mistake::Panics, ..TwoPhase::of(3) }, &options(2, Store::Fingerprints));
     let deadlock = Options { deadlock: Deadlock::Violation, stop: Stop::AtEnd, ..options(2, Store::Exact) };
     agrees(|| TwoPhase::of(4), &deadlock);
-    agrees(|| Core::new(Rules::adopted(), PROFILES[0].quick[0].bounds), &Options {
-        deadlock: Deadlock::Violation,
-        ..options(2, Store::Fingerprints)
-    });
+    agrees(
+        || Core::new(Rules::adopted(), faults()),
+        &Options { deadlock: Deadlock::Violation, ..options(2, Store::Fingerprints) },
+    );
 }
 
 #[test]
@@ -163,4 +168,216 @@ fn a_full_disk_of_one_worker_ends_all_with_its_reason() {
     let resumed = partitioned(&model, &checkpointed(folder.path(), Begin::Resume, 2));
     let expected = whole(&model, &Options { labels: Some(LABELS), ..options(2, Store::Exact) });
     assert_eq!(told::<TwoPhase>(&resumed), told::<TwoPhase>(&expected));
+}
+
+// --- processes -------------------------------------------------------------------------------------------------------
+
+/// Processes that are killed where a test ends before they do.
+struct Processes(Vec<Child>);
+
+impl Drop for Processes {
+    fn drop(&mut self) {
+        for child in &mut self.0 {
+            // One that has ended cannot be killed, and need not be.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+/// A file of so many hosts on the loopback interface, at ports that the system finds free.
+fn hosts(folder: &TempDir, processes: usize) -> PathBuf {
+    let listeners: Vec<_> = (0..processes).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
+    let line = |listener: &TcpListener| format!("{}\n", listener.local_addr().unwrap());
+    let path = folder.path().join("hosts");
+    std::fs::write(&path, listeners.iter().map(line).collect::<String>()).unwrap();
+    path
+}
+
+fn check(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sextant"));
+    command.args(["model", "check"]).args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+fn start(hosts: &Path, processes: usize, arguments: &[&str]) -> Processes {
+    let start = |process: usize| {
+        let mut command = check(arguments);
+        command.args(["--engine", "cluster", "--hosts"]).arg(hosts).args(["--process", &process.to_string()]);
+        command.spawn().unwrap()
+    };
+    Processes((0..processes).map(start).collect())
+}
+
+fn outputs(mut processes: Processes) -> Vec<Output> {
+    processes.0.drain(..).map(|child| child.wait_with_output().unwrap()).collect()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+/// What `--json` says, without what depends on the machine and on the engine.
+fn report(output: &Output) -> serde_json::Value {
+    let mut report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|e| {
+        panic!("{e}: {}{}", text(&output.stdout), text(&output.stderr));
+    });
+    for key in ["engine", "seconds", "states_per_second", "peak_rss_bytes"] {
+        report[key] = serde_json::Value::Null;
+    }
+    report
+}
+
+#[test]
+fn processes_agree_with_the_packed_engine() {
+    let cases: [(&[&str], &str); 3] = [
+        (&["reads"], "valid"),
+        (&["core", "--leg", "faults", "--exact"], "unknown"),
+        (&["core", "--mutant", "M3"], "invalid"),
+    ];
+    for (arguments, verdict) in cases {
+        let arguments = [arguments, &["--json"]].concat();
+        let alone = check(&arguments).output().unwrap();
+        let expected = report(&alone);
+        let on = |threads: &'static str, processes: usize| {
+            let folder = tempfile::tempdir().unwrap();
+            let arguments = [&arguments[..], &["--threads", threads]].concat();
+            for output in outputs(start(&hosts(&folder, processes), processes, &arguments)) {
+                assert_eq!(report(&output), expected, "{processes} processes");
+                assert_eq!(output.status.code(), alone.status.code());
+                assert_eq!(text(&output.stderr), "");
+            }
+        };
+        on("2", 1);
+        on("1", 2);
+        on("2", 2);
+        on("1", 4);
+        // A profile whose leg is explored alone has nothing to say of some properties.
+        assert_eq!(expected["verdict"], verdict, "{expected}");
+    }
+}
+
+#[test]
+fn a_counterexample_of_two_processes_replays() {
+    let folder = tempfile::tempdir().unwrap();
+    let case = folder.path().join("found.case");
+    let arguments = ["core", "--mutant", "M3", "--threads", "1", "--save", case.to_str().unwrap()];
+    for output in outputs(start(&hosts(&folder, 2), 2, &arguments)) {
+        assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
+    }
+    let replayed = Command::new(env!("CARGO_BIN_EXE_sextant")).arg("replay").arg(&case).output().unwrap();
+    assert_eq!(replayed.status.code(), Some(0), "{}", text(&replayed.stdout));
+}
+
+#[test]
+fn a_process_that_is_killed_ends_the_others_with_an_error_and_the_search_is_resumed() {
+    let folder = tempfile::tempdir().unwrap();
+    let kept = folder.path().join("checkpoint");
+    let hosts = hosts(&folder, 3);
+    let arguments = ["core", "--leg", "gossip", "--threads", "1", "--json"];
+    let mut processes = start(&hosts, 3, &[&arguments[..], &["--checkpoint", kept.to_str().unwrap()]].concat());
+    // In the middle of the search, for which there are 40 levels or more.
+    let level = kept.join("gossip/worker-0001/level-000012.states");
+    while !level.exists() {
+        assert_eq!(processes.0[1].try_wait().unwrap(), None, "it has ended too early");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    processes.0[1].kill().unwrap();
+    let address = std::fs::read_to_string(&hosts).unwrap().lines().nth(1).unwrap().to_owned();
+    for (process, output) in outputs(processes).into_iter().enumerate().filter(|(process, _)| *process != 1) {
+        let error = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(3), "process {process}: {error}");
+        assert!(error.starts_with("error: process "), "{error}");
+        assert!(error.contains(&format!("process 1 at {address} was lost: it ended without a word")), "{error}");
+        assert!(error.ends_with("; the checkpoint is whole\n"), "{error}");
+        assert_eq!(error.lines().count(), 1, "{error}");
+    }
+    let resumed = start(&hosts, 3, &[&arguments[..], &["--resume", kept.to_str().unwrap()]].concat());
+    let expected = report(&check(&arguments).output().unwrap());
+    for output in outputs(resumed) {
+        assert_eq!(report(&output), expected);
+    }
+}
+
+#[test]
+fn processes_that_are_not_started_alike_refuse_each_other() {
+    let refused = |one: &[&str], other: &[&str], said: &str| {
+        let folder = tempfile::tempdir().unwrap();
+        let hosts = hosts(&folder, 2);
+        let start = |process: &str, arguments: &[&str]| {
+            let mut command = check(arguments);
+            command.args(["--engine", "cluster", "--process", process, "--hosts"]).arg(&hosts);
+            command.spawn().unwrap()
+        };
+        let both = Processes(vec![start("0", one), start("1", other)]);
+        for output in outputs(both) {
+            let error = text(&output.stderr);
+            assert_eq!(output.status.code(), Some(3), "{error}");
+            assert!(error.contains(said) && error.contains("all must be started alike"), "{error}");
+        }
+    };
+    refused(&["reads", "--threads", "1"], &["reads", "--threads", "2"], " has so many threads: ");
+    refused(&["reads", "--threads", "1"], &["reads", "--threads", "1", "--exact"], " explores ");
+}
+
+#[test]
+fn what_is_wrong_with_the_hosts_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("hosts");
+    let name = path.display();
+    let refused = |engine: &str, process: &str| {
+        let mut command = check(&["reads", "--engine", engine, "--process", process, "--hosts"]);
+        let output = command.arg(&path).output().unwrap();
+        assert_eq!(output.status.code(), Some(64));
+        text(&output.stderr)
+    };
+    let missing = refused("cluster", "0");
+    assert_eq!(missing, format!("error: cannot read {name}: No such file or directory (os error 2)\n"));
+    std::fs::write(&path, "").unwrap();
+    assert_eq!(refused("cluster", "0"), format!("error: {name}:1: there is no host: write one host:port a line\n"));
+    std::fs::write(&path, "127.0.0.1:4000\n127.0.0.1\n").unwrap();
+    assert_eq!(refused("cluster", "0"), format!("error: {name}:2: \"127.0.0.1\" is no host:port\n"));
+    std::fs::write(&path, "127.0.0.1:4000\n127.0.0.1:4001\n").unwrap();
+    let range = "process 2 is out of range: there are 2 hosts, from 0 to 1";
+    assert_eq!(refused("cluster", "2"), format!("error: {name}:2: {range}\n"));
+    let engine = refused("packed", "0");
+    assert_eq!(engine, "error: --hosts and --process are for --engine cluster, not packed\n");
+    for incomplete in
+        [&["reads", "--engine", "cluster", "--process", "0"][..], &["reads", "--memory", "1GiB", "--engine", "cluster"]]
+    {
+        assert_eq!(check(incomplete).output().unwrap().status.code(), Some(64));
+    }
+}
+
+#[test]
+fn an_address_that_is_taken_is_an_error_of_the_harness() {
+    let folder = tempfile::tempdir().unwrap();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let path = folder.path().join("hosts");
+    std::fs::write(&path, format!("{}\n", taken.local_addr().unwrap())).unwrap();
+    let mut command = check(&["reads", "--engine", "cluster", "--process", "0", "--hosts"]);
+    let output = command.arg(&path).output().unwrap();
+    assert_eq!(output.status.code(), Some(3));
+    let error = text(&output.stderr);
+    assert!(error.starts_with(&format!("error: cannot listen at {}: ", taken.local_addr().unwrap())), "{error}");
+}
+
+#[test]
+fn two_processes_in_one_talk_through_the_library() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = std::fs::read_to_string(hosts(&folder, 2)).unwrap();
+    let addresses: Vec<String> = text.lines().map(str::to_owned).collect();
+    let model = TwoPhase { mistake: Mistake::CommitsEarly, ..TwoPhase::of(5) };
+    let expected = told::<TwoPhase>(&whole(&model, &options(2, Store::Exact)));
+    std::thread::scope(|scope| {
+        for process in 0..2 {
+            let (addresses, model, expected) = (addresses.clone(), &model, &expected);
+            scope.spawn(move || {
+                let hosts = Hosts::new(addresses, process).unwrap();
+                let options = options(2, Store::Exact);
+                let found = cluster::explore(model, &options, Some(&hosts), "2pc", &mut |_| {}).unwrap();
+                assert_eq!(&told::<TwoPhase>(&found), expected);
+            });
+        }
+    });
 }

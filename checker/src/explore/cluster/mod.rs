@@ -203,9 +203,8 @@ fn outcome<M: Packed + Sync>(
     // Names of properties, and nothing of a search, are asked for.
     let one = Options { threads: 1, checkpoint: None, ..options.clone() };
     let names_of = Search::<M, Fingerprints>::within(model, &one, false, (0, 0))?;
-    let violation = |way: Way| {
-        Ok(Violation { broken: names_of.broken(way.rank, way.panic), trace: trace(model, &way.states)? })
-    };
+    let violation =
+        |way: Way| Ok(Violation { broken: names_of.broken(way.rank, way.panic), trace: trace(model, &way.states)? });
     Ok(Outcome {
         unwitnessed: if known.end == End::Complete { names_of.unseen(known.witnessed) } else { Vec::new() },
         end: known.end,

@@ -111,8 +111,7 @@ impl Peers {
         let mut others = Vec::new();
         for (number, (found, address)) in found.into_iter().zip(hosts.addresses()).enumerate() {
             let name = format!("process {number} at {address}");
-            let peer =
-                Peer { name, parted: Mutex::default(), news: Condvar::new(), flushed: AtomicBool::new(false) };
+            let peer = Peer { name, parted: Mutex::default(), news: Condvar::new(), flushed: AtomicBool::new(false) };
             others.push(match found {
                 [Some(bytes), Some(life)] => Some(Other { bytes, life, peer: Arc::new(peer) }),
                 _ => None,
@@ -245,9 +244,11 @@ impl<'a> Meeting<'a> {
             Ok((stream, _)) => stream,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 if Instant::now() > self.until {
-                    let missing = self.found.iter().enumerate().find(|(number, found)| {
-                        *number != self.mine.process && found.iter().any(Option::is_none)
-                    });
+                    let missing = self
+                        .found
+                        .iter()
+                        .enumerate()
+                        .find(|(number, found)| *number != self.mine.process && found.iter().any(Option::is_none));
                     let name = missing.map(|(number, _)| self.name(number)).unwrap_or_default();
                     return Err(Failure(format!("{name} has not come within {} s", MEETING_MAX.as_secs())));
                 }
