@@ -83,13 +83,13 @@ fn a_violation_has_the_trace_of_the_packed_engine_wherever_its_levels_are() {
     for kept_bytes in [32 << 20, 0] {
         for stop in [Stop::AtFirst, Stop::AtEnd] {
             let options = Options { kept_bytes, stop, labels: Some(LABELS), ..options(2, Store::Exact) };
-            agrees(|| model.clone(), &options);
+            agrees(|| model, &options);
             let found = partitioned(&model, &options);
             assert_eq!(found.violations[0].broken, Broken::Always("consistent"));
             let trace = &found.violations[0].trace;
-            let mut state = trace.first.clone();
+            let mut state = trace.first;
             for (action, next) in &trace.steps {
-                state = model.next_state(&state, action.clone()).expect("each action of a trace is possible");
+                state = model.next_state(&state, *action).expect("each action of a trace is possible");
                 assert_eq!(&state, next);
             }
         }

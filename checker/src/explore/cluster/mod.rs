@@ -12,7 +12,7 @@
 //! * Processes find and watch each other by sockets of their own ([`peers`]), because timely's threads panic when one is
 //!   lost: a process that ends, says nothing for long, or fails, ends the others with an error that names it.
 //!
-//! There is no limit to what is under way between two workers: where one host is much slower than the others, parcels of a
+//! Connections are neither encrypted nor authenticated. There is no limit to what is under way between two workers: where one host is much slower than the others, parcels of a
 //! level wait in the memory of those that send them.
 
 mod checkpoint;
@@ -138,7 +138,7 @@ where
     V: Visited,
 {
     let mut exchange = Exchange::new(allocator, shared.fate.clone());
-    let first = exchange.index() % shared.options.threads == 0;
+    let first = exchange.index().is_multiple_of(shared.options.threads);
     let ran = catch_unwind(AssertUnwindSafe(|| member::<M, V>(shared, &mut exchange, first)));
     let ran = ran.unwrap_or_else(|panic| Err(Failure(format!("a worker panicked: {}", panic_message(&*panic)))));
     let ran = match ran {

@@ -69,7 +69,7 @@ impl Outbox {
 #[must_use]
 pub fn owner(key: u64, workers: usize) -> usize {
     let spread = mix::fingerprint(&[key]) >> 32;
-    (spread * workers as u64 >> 32) as usize
+    ((spread * workers as u64) >> 32) as usize
 }
 
 /// What a thread adds up on one level.
