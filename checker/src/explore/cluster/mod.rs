@@ -12,8 +12,8 @@
 //! * Processes find and watch each other by sockets of their own ([`peers`]), because timely's threads panic when one is
 //!   lost: a process that ends, says nothing for long, or fails, ends the others with an error that names it.
 //!
-//! Connections are neither encrypted nor authenticated. There is no limit to what is under way between two workers: where one host is much slower than the others, parcels of a
-//! level wait in the memory of those that send them.
+//! Connections are neither encrypted nor authenticated. There is no limit to what is under way between two workers: where one
+//! host is much slower than the others, parcels of a level wait in the memory of those that send them.
 
 mod checkpoint;
 mod exchange;
