@@ -146,7 +146,8 @@ fn a_checkpoint_is_resumed_from_the_last_level_that_all_workers_have() {
     assert!(error.contains("holds a checkpoint: resume it, or name another folder"), "{error}");
     let error = refused(&checkpointed(folder.path(), Begin::Resume, 2));
     assert!(error.contains("of 3, and this is "), "{error}");
-    assert!(error.contains("resume with as many processes and threads; the checkpoint is whole"), "{error}");
+    assert!(error.contains("resume with as many processes and threads"), "{error}");
+    assert!(!error.contains("is whole"), "{error}");
     description["levels"].as_array_mut().unwrap().truncate(2);
     std::fs::write(&path, description.to_string()).unwrap();
     let error = refused(&checkpointed(folder.path(), Begin::Resume, 3));

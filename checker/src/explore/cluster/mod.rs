@@ -75,7 +75,7 @@ where
     if let Some(peers) = peers {
         peers.part(ran.as_ref().err());
     }
-    let whole = if options.checkpoint.is_some() { "; the checkpoint is whole" } else { "" };
+    let whole = if options.checkpoint.is_some() && fate.has_begun() { "; the checkpoint is whole" } else { "" };
     outcome(model, options, ran.map_err(|Failure(reason)| Failure(reason + whole))?, began)
 }
 
@@ -163,6 +163,7 @@ where
     let levels = options.kept_bytes / shared.options.threads;
     let search = Search::<M, V>::within(&shared.model, &options, true, (levels, usize::MAX))?;
     let tell = |sums: &Sums| {
+        shared.fate.begin();
         if first {
             *lock(&shared.told) = Some(how_far::<V>(shared, sums));
         }
