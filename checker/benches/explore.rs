@@ -20,7 +20,7 @@ use std::time::Instant;
 use quorum::QuorumLog;
 use rustix::time::{ClockId, clock_gettime};
 use sextant::explore::packed::{End, Options, Packed, Reader, Store, Writer, explore};
-use sextant::explore::peak_rss_bytes;
+use sextant::explore::{cluster, peak_rss_bytes};
 use sextant_model::closed::Core;
 use sextant_model::profiles::{self, Size};
 use sextant_model::rules::Rules;
@@ -31,12 +31,14 @@ use two_phase::TwoPhase;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-const ENGINES: [&str; 7] = [
+const ENGINES: [&str; 9] = [
     "stateright bfs",
     "stateright dfs",
     "packed",
     "packed, 2 threads",
     "packed exact",
+    "cluster",
+    "cluster, 2 threads",
     "no properties",
     "no properties, steps ×2",
 ];
@@ -153,10 +155,19 @@ where
         "packed" => packed(1, Store::Fingerprints),
         "packed, 2 threads" => packed(2, Store::Fingerprints),
         "packed exact" => packed(1, Store::Exact),
+        "cluster" => partitioned(&model, 1),
+        "cluster, 2 threads" => partitioned(&model, 2),
         "no properties" => found(&Times::<M, 1>(model), 1, Store::Fingerprints),
         "no properties, steps ×2" => found(&Times::<M, 2>(model), 1, Store::Fingerprints),
         _ => panic!("there is no engine {engine}"),
     }
+}
+
+fn partitioned<M: Packed + Clone + Send + Sync + 'static>(model: &M, threads: usize) -> (u64, u64, u64) {
+    let options = Options { threads, ..Options::default() };
+    let found = cluster::explore(model, &options, None, "", &mut |_| {}).unwrap_or_else(|failure| panic!("{failure}"));
+    assert_eq!(found.end, End::Complete);
+    (found.unique_states, found.generated_states, found.depth as u64)
 }
 
 fn found<M: Packed + Sync>(model: &M, threads: usize, store: Store) -> (u64, u64, u64) {

@@ -11,7 +11,7 @@ use clap::{Subcommand, ValueEnum};
 use serde::Serialize;
 use sextant::explore::catalogue::{self, Exploration, Leg, Mutant, Profile};
 use sextant::explore::packed::{Begin, Deadlock, Stop, Store};
-use sextant::explore::{self, Counterexample, Engine, Explored, Liveness, Plan, Progress, Walked, Walks};
+use sextant::explore::{self, Counterexample, Engine, Explored, Hosts, Liveness, Plan, Progress, Walked, Walks};
 use sextant::verdict::{Exit, Verdict};
 use sextant_model::area::Size;
 use sextant_model::decisions::typed;
@@ -55,7 +55,8 @@ struct Check {
     profile: &'static Profile,
     #[arg(long, value_enum, default_value = "quick")]
     size: SizeName,
-    /// `packed` is the fastest that explores everything; `bfs` and `dfs` are stateright's, to compare with; `walk` and `pct`
+    /// `packed` is the fastest that explores everything; `cluster` is the same search, partitioned over threads, processes and
+    /// hosts, for spaces that one machine has no memory for; `bfs` and `dfs` are stateright's, to compare with; `walk` and `pct`
     /// are random walks, which find violations in spaces that no search finishes, and prove nothing
     #[arg(long, value_enum, default_value = "packed")]
     engine: EngineName,
@@ -74,8 +75,8 @@ struct Check {
     /// Steps of a walk at which the priorities change (pct; 3 if not given)
     #[arg(long, value_name = "D")]
     changes: Option<u16>,
-    /// A state in which nothing is possible is a violation, unless the area declares that a run may end there (packed, walk
-    /// and pct)
+    /// A state in which nothing is possible is a violation, unless the area declares that a run may end there (packed,
+    /// cluster, walk and pct)
     #[arg(long)]
     deadlock: bool,
     /// Judge what must come to pass, under fairness to kinds of actions, on the graph of the space; a counterexample is a way
@@ -88,21 +89,27 @@ struct Check {
     /// Be fair to this kind of action no more, as `write`; may come several times (with --liveness)
     #[arg(long, value_name = "KIND", requires = "liveness")]
     unfair: Vec<String>,
-    /// Remember the states themselves instead of 64-bit fingerprints: no collision is possible (packed engine)
+    /// Remember the states themselves instead of 64-bit fingerprints: no collision is possible (packed and cluster)
     #[arg(long)]
     exact: bool,
-    /// Go on after a violation and report the first of every property (packed engine)
+    /// Go on after a violation and report the first of every property (packed and cluster)
     #[arg(long)]
     all: bool,
     /// Use no more memory than this, as `8GiB` or `512MiB`: what does not fit goes to files (packed engine)
     #[arg(long, value_name = "SIZE", value_parser = size)]
     memory: Option<u64>,
-    /// Write a checkpoint into this folder after every level (packed engine)
+    /// Write a checkpoint into this folder after every level (packed and cluster; processes of a cluster may share it)
     #[arg(long, value_name = "DIR", conflicts_with = "resume")]
     checkpoint: Option<PathBuf>,
-    /// Go on from the checkpoint in this folder, and keep it up (packed engine)
+    /// Go on from the checkpoint in this folder, and keep it up (packed and cluster)
     #[arg(long, value_name = "DIR")]
     resume: Option<PathBuf>,
+    /// The processes that take part, one host:port a line (cluster): each runs the same command but for its --process
+    #[arg(long, value_name = "FILE", requires = "process")]
+    hosts: Option<PathBuf>,
+    /// Which line of --hosts this process is, from 0
+    #[arg(long, value_name = "N", requires = "hosts")]
+    process: Option<usize>,
     /// Explore with this known mistake instead, its own bounds first
     #[arg(long, value_name = "ID", value_parser = catalogue::mutant)]
     mutant: Option<&'static Mutant>,
@@ -161,6 +168,7 @@ enum SizeName {
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum EngineName {
     Packed,
+    Cluster,
     Bfs,
     Dfs,
     Walk,
@@ -309,6 +317,7 @@ impl Check {
         };
         let engine = match self.engine {
             EngineName::Packed => Engine::Packed,
+            EngineName::Cluster => Engine::Cluster,
             EngineName::Bfs => Engine::Bfs,
             EngineName::Dfs => Engine::Dfs,
             EngineName::Walk => Engine::Walk,
@@ -318,13 +327,16 @@ impl Check {
             output::error(&reason);
             return Ok(Exit::Unreadable);
         }
-        let asks =
-            self.exact || self.all || self.memory.is_some() || self.checkpoint.is_some() || self.resume.is_some();
-        if engine != Engine::Packed && asks {
-            let only = "--exact, --all, --memory, --checkpoint and --resume";
-            output::error(&format!("{only} are for --engine packed, not {}", engine.name()));
-            return Ok(Exit::Unreadable);
-        }
+        let hosts = match (&self.hosts, self.process) {
+            (Some(path), Some(process)) => match Hosts::read(path, process) {
+                Ok(hosts) => Some(hosts),
+                Err(reason) => {
+                    output::error(&reason);
+                    return Ok(Exit::Unreadable);
+                }
+            },
+            _ => None,
+        };
         let plan = Plan {
             engine,
             threads: self.threads.map_or_else(all_cores, usize::from),
@@ -332,6 +344,7 @@ impl Check {
             stop: if self.all { Stop::AtEnd } else { Stop::AtFirst },
             memory: self.memory,
             checkpoint: None,
+            hosts,
             deadlock: if self.deadlock { Deadlock::Violation } else { Deadlock::Allowed },
             walks: self.walks_of(),
             // A search is ended by the signal itself; walks have something to say of what they covered.
@@ -452,7 +465,18 @@ impl Check {
             return Some(format!("--changes is for --engine pct, not {name}"));
         }
         if self.deadlock && matches!(engine, Engine::Bfs | Engine::Dfs) {
-            return Some(format!("--deadlock is for --engine packed, walk and pct, not {name}"));
+            return Some(format!("--deadlock is for --engine packed, cluster, walk and pct, not {name}"));
+        }
+        let keeps = self.exact || self.all || self.checkpoint.is_some() || self.resume.is_some();
+        if keeps && !engine.packs() {
+            let only = "--exact, --all, --checkpoint and --resume";
+            return Some(format!("{only} are for --engine packed and cluster, not {name}"));
+        }
+        if self.memory.is_some() && engine != Engine::Packed {
+            return Some(format!("--memory is for --engine packed, not {name}"));
+        }
+        if self.hosts.is_some() && engine != Engine::Cluster {
+            return Some(format!("--hosts and --process are for --engine cluster, not {name}"));
         }
         let searches = self.exact || self.all || self.memory.is_some() || self.deadlock;
         if self.liveness && (engine != Engine::Packed || searches || self.checkpoint.is_some() || self.resume.is_some())

@@ -1,4 +1,5 @@
-//! Exploration of a closed world: exhaustive, with the `packed` engine or with stateright's, or by random [`walks`].
+//! Exploration of a closed world: exhaustive, with the `packed` engine, the [`cluster`] engine or stateright's, or by random
+//! [`walks`].
 //!
 //! Stateright 0.31 returns a shortest counterexample only with one thread and one property, and does not stop at the
 //! first violation unless told to. So a violation found by one of its full runs is looked for again by the packed engine,
@@ -7,6 +8,7 @@
 pub mod case;
 pub mod catalogue;
 mod closed;
+pub mod cluster;
 pub mod diagram;
 mod goals;
 pub mod liveness;
@@ -28,6 +30,8 @@ use stateright::{Checker, HasDiscoveries, Model};
 use packed::{Begin, Broken, Checkpoint, Deadlock, End, Options, Stop, Store};
 use walks::Choice;
 
+pub use cluster::Hosts;
+
 use case::Case;
 
 pub use goals::{Liveness, live};
@@ -39,6 +43,8 @@ pub use packed::Failure;
 pub enum Engine {
     /// Breadth-first over packed states: see [`packed`].
     Packed,
+    /// The same, partitioned over threads, processes and hosts: see [`cluster`].
+    Cluster,
     /// Stateright's breadth-first search.
     Bfs,
     /// Stateright's depth-first search.
@@ -54,11 +60,18 @@ impl Engine {
     pub fn name(self) -> &'static str {
         match self {
             Engine::Packed => "packed",
+            Engine::Cluster => "cluster",
             Engine::Bfs => "bfs",
             Engine::Dfs => "dfs",
             Engine::Walk => "walk",
             Engine::Pct => "pct",
         }
+    }
+
+    /// Whether it searches packed states.
+    #[must_use]
+    pub fn packs(self) -> bool {
+        matches!(self, Engine::Packed | Engine::Cluster)
     }
 
     /// Whether it finds violations and proves nothing.
@@ -68,19 +81,22 @@ impl Engine {
     }
 }
 
-/// How to search. From `store` to `checkpoint` for the packed engine alone, what comes behind them for walks alone.
+/// How to search. From `store` to `checkpoint` for the engines that pack alone, `hosts` for the cluster engine alone, what
+/// comes behind them for walks alone.
 #[derive(Clone, Debug)]
 pub struct Plan {
     pub engine: Engine,
     pub threads: usize,
     pub store: Store,
     pub stop: Stop,
-    /// Bytes of memory that the process may use.
+    /// Bytes of memory that the process may use; not for the cluster engine.
     pub memory: Option<u64>,
     /// A folder for the checkpoint, and whether to go on from the one that is there.
     pub checkpoint: Option<(PathBuf, Begin)>,
-    /// Whether a state without a successor that the area does not declare as an end is a violation: for the packed engine and
-    /// for walks.
+    /// The processes that take part; this one alone if not given.
+    pub hosts: Option<Hosts>,
+    /// Whether a state without a successor that the area does not declare as an end is a violation: for the engines that pack
+    /// and for walks.
     pub deadlock: Deadlock,
     pub walks: Walks,
     /// Ends walks when it is set.
@@ -115,6 +131,7 @@ impl Plan {
             stop: Stop::AtFirst,
             memory: None,
             checkpoint: None,
+            hosts: None,
             deadlock: Deadlock::Allowed,
             walks: Walks::default(),
             interrupt: None,
@@ -129,7 +146,7 @@ pub struct Progress {
     pub generated_states: usize,
     pub depth: usize,
     pub elapsed: Duration,
-    /// What only the packed engine knows.
+    /// What only the engines that pack know.
     pub packed: Option<packed::Progress>,
     /// What only walks know.
     pub walks: Option<walks::Progress>,
@@ -207,7 +224,7 @@ pub fn explore<A: Area>(
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Explored, Failure> {
     match plan.engine {
-        Engine::Packed => explore_packed(model, plan, progress),
+        Engine::Packed | Engine::Cluster => explore_packed(model, plan, progress),
         Engine::Bfs | Engine::Dfs => explore_stateright(model, plan, progress),
         Engine::Walk | Engine::Pct => explore_walks(model, plan, progress),
     }
@@ -242,7 +259,7 @@ fn explore_packed<A: Area>(
             begin,
         }),
     };
-    let outcome = packed::explore(model, &options, &mut |at| {
+    let mut heard = |at: packed::Progress| {
         progress(Progress {
             unique_states: at.unique_states as usize,
             generated_states: at.generated_states as usize,
@@ -251,7 +268,15 @@ fn explore_packed<A: Area>(
             packed: Some(at),
             walks: None,
         });
-    })?;
+    };
+    let outcome = match plan.engine {
+        Engine::Cluster => {
+            // Processes that judge otherwise would not end together.
+            let what = format!("{} {:?} {:?} {:?}", identity(model), plan.store, plan.stop, plan.deadlock);
+            cluster::explore(model, &options, plan.hosts.as_ref(), &what, &mut heard)?
+        }
+        _ => packed::explore(model, &options, &mut heard)?,
+    };
     let mut counterexamples = Vec::new();
     for violation in outcome.violations {
         let reduced: Vec<A::Action> = violation.trace.steps.iter().map(|(action, _)| *action).collect();
@@ -397,7 +422,7 @@ fn search<A: Area>(
     let searched = catch_unwind(AssertUnwindSafe(|| match engine {
         Engine::Bfs => finish(builder.spawn_bfs(), began, progress),
         Engine::Dfs => finish(builder.spawn_dfs(), began, progress),
-        Engine::Packed | Engine::Walk | Engine::Pct => panic!("stateright has no such engine"),
+        Engine::Packed | Engine::Cluster | Engine::Walk | Engine::Pct => panic!("stateright has no such engine"),
     }));
     searched.map_err(|_| Failure("the model panicked while it was explored; its message is above".into()))
 }

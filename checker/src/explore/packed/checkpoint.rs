@@ -8,6 +8,7 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::Failure;
@@ -48,13 +49,36 @@ pub struct Description {
 }
 
 pub const FORMAT: u32 = 1;
-const NAME: &str = "checkpoint.json";
+
+/// A description that a folder can hold.
+pub trait Describes: Serialize + DeserializeOwned {
+    const FORMAT: u32;
+
+    fn format(&self) -> u32;
+
+    /// What is explored.
+    fn identity(&self) -> &str;
+}
+
+impl Describes for Description {
+    const FORMAT: u32 = FORMAT;
+
+    fn format(&self) -> u32 {
+        self.format
+    }
+
+    fn identity(&self) -> &str {
+        &self.identity
+    }
+}
+
+pub const NAME: &str = "checkpoint.json";
 
 /// Reads the folder's description; none if there is none. Makes the folder if it is missing.
 ///
 /// # Errors
 /// If the folder is not to be resumed and holds a checkpoint, or if it cannot be read or made.
-pub fn open(checkpoint: &Checkpoint) -> Result<Option<Description>, Failure> {
+pub fn open<D: Describes>(checkpoint: &Checkpoint) -> Result<Option<D>, Failure> {
     let folder = &checkpoint.folder;
     fs::create_dir_all(folder).map_err(|e| Failure::at("make the folder", folder, &e))?;
     let path = folder.join(NAME);
@@ -67,12 +91,12 @@ pub fn open(checkpoint: &Checkpoint) -> Result<Option<Description>, Failure> {
         return Err(Failure(format!("{} holds a checkpoint: resume it, or name another folder", folder.display())));
     }
     let damaged = |reason: String| Failure(format!("{} is no checkpoint: {reason}", path.display()));
-    let description: Description = serde_json::from_str(&text).map_err(|e| damaged(e.to_string()))?;
-    if description.format != FORMAT {
-        return Err(damaged(format!("its format is {}, not {FORMAT}", description.format)));
+    let description: D = serde_json::from_str(&text).map_err(|e| damaged(e.to_string()))?;
+    if description.format() != D::FORMAT {
+        return Err(damaged(format!("its format is {}, not {}", description.format(), D::FORMAT)));
     }
-    if description.identity != checkpoint.identity {
-        let (theirs, ours) = (&description.identity, &checkpoint.identity);
+    if description.identity() != checkpoint.identity {
+        let (theirs, ours) = (description.identity(), &checkpoint.identity);
         return Err(damaged(format!("it is of \"{theirs}\", and this is \"{ours}\"")));
     }
     Ok(Some(description))
@@ -82,7 +106,7 @@ pub fn open(checkpoint: &Checkpoint) -> Result<Option<Description>, Failure> {
 ///
 /// # Errors
 /// If it cannot be written; the old one is there then.
-pub fn write(folder: &Path, description: &Description) -> Result<(), Failure> {
+pub fn write<D: Describes>(folder: &Path, description: &D) -> Result<(), Failure> {
     let (path, new) = (folder.join(NAME), folder.join("checkpoint.json.new"));
     let at = |e: std::io::Error| Failure::at("write", &new, &e);
     let text = serde_json::to_string(description).map_err(|e| at(e.into()))?;

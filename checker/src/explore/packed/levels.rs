@@ -227,6 +227,10 @@ impl Storage {
     /// # Errors
     /// If its file is missing or of another length.
     pub fn open(&self, depth: usize, states: u64, sum: u64, bytes: usize) -> Result<Level, Failure> {
+        if states == 0 {
+            // Of such a level there never was a file.
+            return Ok(Level { chunks: Vec::new(), states, sum });
+        }
         let path = self.folder()?.join(level_name(depth));
         let file = File::open(&path).map_err(|e| Failure::at("open", &path, &e))?;
         let found = file.metadata().map_err(|e| Failure::at("read", &path, &e))?.len();
@@ -323,7 +327,7 @@ impl Growing<'_> {
 }
 
 impl Failure {
-    pub(super) fn at(verb: &str, path: &Path, error: &io::Error) -> Failure {
+    pub(in crate::explore) fn at(verb: &str, path: &Path, error: &io::Error) -> Failure {
         Failure(format!("cannot {verb} {}: {error}", path.display()))
     }
 }

@@ -12,18 +12,18 @@
 //!   that keeps a checkpoint can be killed at any moment and resumed ([`checkpoint`]).
 
 mod bits;
-mod checkpoint;
-mod exact;
-mod levels;
-mod mix;
+pub(super) mod checkpoint;
+pub(super) mod exact;
+pub(super) mod levels;
+pub(super) mod mix;
 mod region;
 mod run;
-mod search;
-mod shape;
+pub(super) mod search;
+pub(super) mod shape;
 mod spill;
-mod table;
-mod trace;
-mod worker;
+pub(super) mod table;
+pub(super) mod trace;
+pub(super) mod worker;
 
 use std::time::Duration;
 
@@ -104,7 +104,7 @@ impl<A> Clone for Labels<A> {
 impl<A> Copy for Labels<A> {}
 
 /// How to search.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Options<A> {
     /// Law: at least one.
     pub threads: usize,
@@ -118,6 +118,12 @@ pub struct Options<A> {
     /// in a temporary one.
     pub memory: Option<u64>,
     pub checkpoint: Option<Checkpoint>,
+}
+
+impl<A> Clone for Options<A> {
+    fn clone(&self) -> Self {
+        Options { checkpoint: self.checkpoint.clone(), ..*self }
+    }
 }
 
 impl<A> Default for Options<A> {
@@ -201,6 +207,16 @@ pub enum Broken {
     Deadlock,
     /// The model panicked with this message in the last state of the trace.
     Panic(String),
+}
+
+impl Broken {
+    /// What the model said in a panic.
+    pub(super) fn panic(&self) -> Option<&String> {
+        match self {
+            Broken::Panic(message) => Some(message),
+            Broken::Always(_) | Broken::Deadlock => None,
+        }
+    }
 }
 
 /// A violation and a shortest way to it.

@@ -12,7 +12,7 @@ use super::search::{Found, Search};
 use super::table::{Fingerprints, Visited};
 use super::trace::walk_back;
 use super::worker::Worker;
-use super::{Broken, End, Failure, Options, Outcome, Packed, Progress, Stop, Store, Violation};
+use super::{End, Failure, Options, Outcome, Packed, Progress, Stop, Store, Violation};
 
 /// Explores `model` to its end or to its first violation.
 ///
@@ -124,10 +124,7 @@ impl<M: Packed + Sync, V: Visited> Search<'_, M, V> {
         self.generated.store(from.generated_states, Ordering::Relaxed);
         self.witnessed.store(from.witnessed, Ordering::Relaxed);
         for (rank, depth, state, message) in from.found {
-            let broken = match message {
-                Some(message) => Broken::Panic(message),
-                None => self.properties.get(rank).map_or(Broken::Deadlock, |p| Broken::Always(p.name)),
-            };
+            let broken = self.broken(rank, message);
             lock(&self.found).insert(rank, Found { depth, state, broken });
         }
         let unique = from.levels.iter().map(|(states, _)| states).sum();
@@ -175,10 +172,6 @@ impl<M: Packed + Sync, V: Visited> Search<'_, M, V> {
     /// Writes the checkpoint, if one is kept.
     fn describe(&self, begun: &Begun) -> Result<(), Failure> {
         let Some(checkpoint) = &self.options.checkpoint else { return Ok(()) };
-        let message = |broken: &Broken| match broken {
-            Broken::Panic(message) => Some(message.clone()),
-            Broken::Always(_) | Broken::Deadlock => None,
-        };
         let found = lock(&self.found).clone().into_iter();
         let description = Description {
             format: checkpoint::FORMAT,
@@ -189,7 +182,7 @@ impl<M: Packed + Sync, V: Visited> Search<'_, M, V> {
             generated_states: begun.generated,
             witnessed: self.witnessed.load(Ordering::Relaxed),
             actions: begun.actions.clone(),
-            found: found.map(|(rank, f)| (rank, f.depth, f.state, message(&f.broken))).collect(),
+            found: found.map(|(rank, f)| (rank, f.depth, f.state, f.broken.panic().cloned())).collect(),
         };
         checkpoint::write(&checkpoint.folder, &description)
     }
@@ -208,7 +201,11 @@ impl<M: Packed + Sync, V: Visited> Search<'_, M, V> {
     }
 
     fn unwitnessed(&self) -> Vec<&'static str> {
-        let seen = self.witnessed.load(Ordering::Relaxed);
+        self.unseen(self.witnessed.load(Ordering::Relaxed))
+    }
+
+    /// The `sometimes` properties whose bits are not set in `seen`.
+    pub fn unseen(&self, seen: u64) -> Vec<&'static str> {
         let asked = self.properties.iter().enumerate().filter(|(_, p)| p.expectation == Expectation::Sometimes);
         asked.filter(|(place, _)| seen >> place & 1 == 0).map(|(_, p)| p.name).collect()
     }

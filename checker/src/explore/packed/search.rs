@@ -22,7 +22,7 @@ const BETWEEN_PROGRESS: Duration = Duration::from_millis(100);
 /// A level of fewer bytes is explored by one thread: waking others takes longer.
 const WORTH_A_THREAD: usize = 16 << 10;
 
-pub(super) struct Search<'a, M: Packed, V> {
+pub(in crate::explore) struct Search<'a, M: Packed, V> {
     pub model: &'a M,
     pub options: &'a Options<M::Action>,
     pub shape: Shape,
@@ -53,7 +53,7 @@ pub(super) struct Search<'a, M: Packed, V> {
 
 /// A state that violates something.
 #[derive(Clone, Debug)]
-pub(super) struct Found {
+pub(in crate::explore) struct Found {
     pub depth: usize,
     pub state: Vec<u8>,
     pub broken: Broken,
@@ -61,6 +61,25 @@ pub(super) struct Found {
 
 impl<'a, M: Packed + Sync, V: Visited> Search<'a, M, V> {
     pub fn new(model: &'a M, options: &'a Options<M::Action>, judges: bool) -> Result<Self, Failure> {
+        let shape = Shape::of(model);
+        let worker = Worker::memory(1 << V::shard_bits(options.threads), shape.words, keeps_recent_states::<V>(shape));
+        let workers = options.threads * (worker + 3 * CHUNK);
+        let limits = match limits(options.memory, workers) {
+            // What the first search has given back may still be counted; a trace is worth a little more.
+            Err(_) if !judges => (LEAST / 4, LEAST / 2),
+            limits => limits?,
+        };
+        Search::within(model, options, judges, limits)
+    }
+
+    /// A search that keeps so many bytes of levels in memory, and so many of tables.
+    pub fn within(
+        model: &'a M,
+        options: &'a Options<M::Action>,
+        judges: bool,
+        (levels_limit, table_limit): (usize, usize),
+    ) -> Result<Self, Failure> {
+        let shape = Shape::of(model);
         let properties = guarded(|| model.properties())?;
         if let Some(p) = properties.iter().find(|p| p.expectation == Expectation::Eventually) {
             let name = p.name;
@@ -71,14 +90,6 @@ impl<'a, M: Packed + Sync, V: Visited> Search<'a, M, V> {
         }
         assert!(options.threads > 0, "a search needs a thread");
         let shard_bits = V::shard_bits(options.threads);
-        let shape = Shape::of(model);
-        let worker = Worker::memory(1 << shard_bits, shape.words, keeps_recent_states::<V>(shape));
-        let workers = options.threads * (worker + 3 * CHUNK);
-        let (levels_limit, table_limit) = match limits(options.memory, workers) {
-            // What the first search has given back may still be counted; a trace is worth a little more.
-            Err(_) if !judges => (LEAST / 4, LEAST / 2),
-            limits => limits?,
-        };
         // Where memory is short the tables have their full size from the begin: growing would leave gaps behind.
         let first = if options.memory.is_some() { table_limit >> shard_bits } else { 0 };
         let shards: Vec<_> = (0..1 << shard_bits).map(|_| Mutex::new(V::new(shape.bytes, shard_bits, first))).collect();
@@ -118,6 +129,13 @@ impl<'a, M: Packed + Sync, V: Visited> Search<'a, M, V> {
 
     pub fn first_level(&self, worker: &mut Worker) -> Result<Level, Failure> {
         let growing = self.storage.grow(0);
+        self.first_states(worker, Some(&growing))?;
+        let tally = self.take_tally(worker);
+        growing.finish(tally.new, tally.sum)
+    }
+
+    /// Passes the first states on.
+    pub fn first_states(&self, worker: &mut Worker, growing: Option<&Growing>) -> Result<(), Failure> {
         let firsts = guarded(|| {
             let firsts = self.model.init_states().into_iter().filter(|state| self.model.within_boundary(state));
             let pack = |state| {
@@ -128,12 +146,10 @@ impl<'a, M: Packed + Sync, V: Visited> Search<'a, M, V> {
             firsts.map(pack).collect::<Vec<_>>()
         })?;
         for state in &firsts {
-            self.give(worker, |room| room.copy_from_slice(state), Some(&growing))?;
+            self.give(worker, |room| room.copy_from_slice(state), growing)?;
         }
         worker.tally.generated += firsts.len() as u64;
-        self.flush_all::<0>(worker, Some(&growing))?;
-        let tally = self.take_tally(worker);
-        growing.finish(tally.new, tally.sum)
+        self.flush_all::<0>(worker, growing)
     }
 
     // --- one level -------------------------------------------------------------------------------------------------
@@ -248,6 +264,14 @@ impl<'a, M: Packed + Sync, V: Visited> Search<'a, M, V> {
         Ok(())
     }
 
+    /// What violates the property at place `rank`; behind the properties come a deadlock and a panic.
+    pub fn broken(&self, rank: usize, panic: Option<String>) -> Broken {
+        match panic {
+            Some(message) => Broken::Panic(message),
+            None => self.properties.get(rank).map_or(Broken::Deadlock, |p| Broken::Always(p.name)),
+        }
+    }
+
     /// Puts a level of a checkpoint into the visited set.
     pub fn restore(&self, workers: &mut [Worker], level: &Level, depth: usize) -> Result<(), Failure> {
         let bytes = level.states as usize * self.shape.bytes;
@@ -320,14 +344,14 @@ impl<'a, M: Packed + Sync, V: Visited> Search<'a, M, V> {
         worker.tally.told = worker.tally.generated;
     }
 
-    fn take_tally(&self, worker: &mut Worker) -> Tally {
+    pub fn take_tally(&self, worker: &mut Worker) -> Tally {
         self.tell_counts(worker);
         std::mem::take(&mut worker.tally)
     }
 
     /// Judges a state and passes its successors on. What the model does is guarded; what the engine does is not, so that a
     /// mistake here is not taken for one there.
-    fn visit<const W: usize>(
+    pub fn visit<const W: usize>(
         &self,
         worker: &mut Worker,
         actions: &mut Vec<M::Action>,
@@ -454,7 +478,7 @@ impl<'a, M: Packed + Sync, V: Visited> Search<'a, M, V> {
     // --- batches ---------------------------------------------------------------------------------------------------
 
     /// Takes a state that `write` writes.
-    fn give(
+    pub fn give(
         &self,
         worker: &mut Worker,
         write: impl FnOnce(&mut [u64]),
@@ -471,7 +495,7 @@ impl<'a, M: Packed + Sync, V: Visited> Search<'a, M, V> {
     fn sift<const W: usize>(&self, worker: &mut Worker, growing: Option<&Growing>) -> Result<(), Failure> {
         let words = self.shape.width::<W>();
         let (stride, room) = (1 + words, BATCH * (1 + words));
-        let Worker { fresh, batches, filled, recent, out, tally, .. } = worker;
+        let Worker { fresh, batches, filled, recent, out, tally, outbox, .. } = worker;
         for state in fresh.drain().chunks_exact(words) {
             let key = V::key(state, self.shape.bytes);
             let known = recent.knows(key, state, self.shard_bits);
@@ -484,7 +508,11 @@ impl<'a, M: Packed + Sync, V: Visited> Search<'a, M, V> {
             filled[shard] = at + if known { 0 } else { stride };
             if filled[shard] == room {
                 filled[shard] = 0;
-                self.flush::<W>(shard, &batches[shard * room..][..room], out, tally, growing)?;
+                let batch = &batches[shard * room..][..room];
+                match outbox {
+                    Some(outbox) => outbox.put(batch, stride),
+                    None => self.flush::<W>(shard, batch, out, tally, growing)?,
+                }
             }
         }
         Ok(())
@@ -496,13 +524,16 @@ impl<'a, M: Packed + Sync, V: Visited> Search<'a, M, V> {
         key.unbounded_shr(u64::BITS - self.shard_bits) as usize
     }
 
-    fn flush_all<const W: usize>(&self, worker: &mut Worker, growing: Option<&Growing>) -> Result<(), Failure> {
+    pub fn flush_all<const W: usize>(&self, worker: &mut Worker, growing: Option<&Growing>) -> Result<(), Failure> {
         self.sift::<W>(worker, growing)?;
-        let Worker { batches, filled, out, tally, .. } = worker;
+        let Worker { batches, filled, out, tally, outbox, .. } = worker;
         let room = BATCH * (1 + self.shape.width::<W>());
         for (shard, filled) in filled.iter_mut().enumerate() {
             let batch = &batches[shard * room..][..std::mem::take(filled)];
-            self.flush::<W>(shard, batch, out, tally, growing)?;
+            match outbox {
+                Some(outbox) => outbox.put(batch, 1 + self.shape.width::<W>()),
+                None => self.flush::<W>(shard, batch, out, tally, growing)?,
+            }
         }
         growing.map_or(Ok(()), |growing| growing.push(std::mem::take(out)))
     }

@@ -24,7 +24,7 @@ pub fn walk_back<M: Packed + Sync>(
     let mut steps = VecDeque::new();
     let mut at = target.to_vec();
     for level in levels[..depth].iter().rev() {
-        let before = predecessor(model, threads, level, &at)?;
+        let before = predecessor(model, threads, level, &at)?.ok_or_else(lost)?;
         let action = action_between(model, &before, &at).ok_or_else(lost)?;
         steps.push_front((action, shape.unpack(model, &at)));
         at = before;
@@ -32,11 +32,20 @@ pub fn walk_back<M: Packed + Sync>(
     Ok(Trace { first: shape.unpack(model, &at), steps: steps.into() })
 }
 
-fn lost() -> Failure {
+pub fn lost() -> Failure {
     Failure("a state of a counterexample has no predecessor: the model does not do the same twice".into())
 }
 
-fn predecessor<M: Packed + Sync>(model: &M, threads: usize, level: &Level, target: &[u8]) -> Result<Vec<u8>, Failure> {
+/// The least state of a level that leads to `target`; none if no state does.
+///
+/// # Errors
+/// If the level cannot be read back from its file.
+pub fn predecessor<M: Packed + Sync>(
+    model: &M,
+    threads: usize,
+    level: &Level,
+    target: &[u8],
+) -> Result<Option<Vec<u8>>, Failure> {
     let least: Mutex<Option<Vec<u8>>> = Mutex::default();
     let failed: Mutex<Option<Failure>> = Mutex::default();
     let chunks: Mutex<VecDeque<&Chunk>> = Mutex::new(level.chunks.iter().collect());
@@ -70,11 +79,11 @@ fn predecessor<M: Packed + Sync>(model: &M, threads: usize, level: &Level, targe
         return Err(failure);
     }
     let found = lock(&least).take();
-    found.ok_or_else(lost)
+    Ok(found)
 }
 
 /// The first action that leads from one packed state to the other.
-fn action_between<M: Packed>(model: &M, from: &[u8], to: &[u8]) -> Option<M::Action> {
+pub fn action_between<M: Packed>(model: &M, from: &[u8], to: &[u8]) -> Option<M::Action> {
     let shape = Shape::of(model);
     let (mut target, mut packed) = (shape.words(), shape.words());
     shape.widen(to, &mut target);

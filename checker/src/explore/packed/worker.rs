@@ -1,5 +1,7 @@
 //! What a search thread has for itself.
 
+use super::mix;
+
 /// Transitions of a shard that are collected before its table is locked.
 pub const BATCH: usize = 64;
 /// Successors that are collected before their keys are computed, all in one go.
@@ -18,6 +20,56 @@ pub struct Worker {
     pub unpacked: Vec<u64>,
     pub out: Vec<u8>,
     pub tally: Tally,
+    /// Where states go that are not for a table of this thread: none if all are.
+    pub outbox: Option<Outbox>,
+}
+
+/// States on their way to the workers that own them.
+pub struct Outbox {
+    /// By worker, the words of states, one behind the other.
+    filling: Vec<Vec<u64>>,
+    /// Parcels that are to be sent: for whom, and what.
+    pub full: Vec<(usize, Vec<u64>)>,
+}
+
+/// Words of a parcel.
+const PARCEL: usize = 8 << 10;
+
+impl Outbox {
+    #[must_use]
+    pub fn new(workers: usize) -> Self {
+        Outbox { filling: vec![Vec::new(); workers], full: Vec::new() }
+    }
+
+    /// Takes entries of `stride` words: a key and the words of its state.
+    pub fn put(&mut self, entries: &[u64], stride: usize) {
+        for entry in entries.chunks_exact(stride) {
+            let owner = owner(entry[0], self.filling.len());
+            let parcel = &mut self.filling[owner];
+            if parcel.capacity() == 0 {
+                parcel.reserve_exact(PARCEL + stride);
+            }
+            parcel.extend_from_slice(&entry[1..]);
+            if parcel.len() >= PARCEL {
+                self.full.push((owner, std::mem::take(parcel)));
+            }
+        }
+    }
+
+    /// Makes parcels of what is left.
+    pub fn finish(&mut self) {
+        let left = self.filling.iter_mut().enumerate().filter(|(_, parcel)| !parcel.is_empty());
+        self.full.extend(left.map(|(owner, parcel)| (owner, std::mem::take(parcel))));
+    }
+}
+
+/// Which of `workers` workers owns the states of a key. A table places keys by their most significant bits, so what these
+/// workers own must not be a range of them.
+#[inline]
+#[must_use]
+pub fn owner(key: u64, workers: usize) -> usize {
+    let spread = mix::fingerprint(&[key]) >> 32;
+    ((spread * workers as u64) >> 32) as usize
 }
 
 /// What a thread adds up on one level.
@@ -105,6 +157,7 @@ impl Worker {
             unpacked: vec![0; words],
             out: Vec::new(),
             tally: Tally::default(),
+            outbox: None,
         }
     }
 
