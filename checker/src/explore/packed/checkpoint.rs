@@ -102,6 +102,19 @@ pub fn open<D: Describes>(checkpoint: &Checkpoint) -> Result<Option<D>, Failure>
     Ok(Some(description))
 }
 
+/// Refuses a folder whose sub-folders hold checkpoints, as those of a partitioned search do: to begin afresh there would be
+/// to ignore what they say.
+///
+/// # Errors
+/// If there is such a sub-folder; which one.
+pub fn refuse_partitioned(folder: &Path) -> Result<(), Failure> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    match entries.map(|entry| entry.path().join(NAME)).find(|path| path.exists()) {
+        Some(path) => Err(Failure(format!("{} is a checkpoint of the cluster engine", path.display()))),
+        None => Ok(()),
+    }
+}
+
 /// Replaces the folder's description.
 ///
 /// # Errors
@@ -115,4 +128,21 @@ pub fn write<D: Describes>(folder: &Path, description: &D) -> Result<(), Failure
     fs::rename(&new, &path).map_err(|e| Failure::at("replace", &path, &e))?;
     let folder_file = File::open(folder).and_then(|f| f.sync_all());
     folder_file.map_err(|e| Failure::at("sync", folder, &e))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_of_a_partitioned_search_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(refuse_partitioned(folder.path()), Ok(()));
+        let worker = folder.path().join("worker-0001");
+        fs::create_dir(&worker).unwrap();
+        assert_eq!(refuse_partitioned(folder.path()), Ok(()));
+        fs::write(worker.join(NAME), "{}").unwrap();
+        let error = refuse_partitioned(folder.path()).unwrap_err().0;
+        assert!(error.contains("worker-0001") && error.contains("cluster"), "{error}");
+    }
 }

@@ -88,7 +88,10 @@ impl<M: Packed + Sync, V: Visited> Search<'_, M, V> {
     fn begin(&self, workers: &mut [Worker], kept: &mut Kept) -> Result<Begun, Failure> {
         let kinds = self.options.labels.map_or(0, |labels| labels.names.len());
         let description = match &self.options.checkpoint {
-            Some(checkpoint) => checkpoint::open(checkpoint)?,
+            Some(checkpoint) => {
+                checkpoint::refuse_partitioned(&checkpoint.folder)?;
+                checkpoint::open(checkpoint)?
+            }
             None => None,
         };
         if let Some(description) = description {
