@@ -33,6 +33,8 @@ pub mod area;
 pub mod bounds;
 #[cfg(feature = "stateright")]
 mod checked;
+#[cfg(feature = "stateright")]
+pub mod clients;
 pub mod closed;
 pub mod confirm;
 pub mod coverage;
@@ -63,5 +65,6 @@ pub mod segment;
 pub mod shape;
 pub mod steps;
 pub mod types;
+pub mod undo;
 pub mod volume;
 pub mod world;

@@ -26,6 +26,8 @@ pub struct Layout {
     epoch: u32,
     /// A confirmation round; 0 where none can begin.
     round: u32,
+    /// Reads that wait at one instance.
+    waiting: u32,
     /// A count within the fault and client budgets.
     spent: u32,
     /// Ranges that recoveries decide.
@@ -79,6 +81,7 @@ impl Layout {
             set: (lsn_max as u32).min(Bits::CAPACITY as u32),
             epoch: bits_upto(recoveries + 1),
             round: if confirms { bits_upto(2 * u64::from(bounds.reads) + 2) } else { 0 },
+            waiting: 1,
             spent: bits_upto(bounds.crashes.max(bounds.wipes).max(bounds.reads).into()),
             ranges: bounds.recoveries.into(),
             answers: answers.min(N as u32),
@@ -88,6 +91,14 @@ impl Layout {
             credit: if rules.credits_prefixes() { Credit::Prefix { forgetting } } else { Credit::Set },
             offered: if bounds.gossip.is_on() { u32::from(bounds.recoveries) + 1 } else { 0 },
         };
+        layout.instance = layout.reading::<N>().max(layout.open::<N>());
+        layout
+    }
+
+    /// Where so many clients may wait for a read at one instance.
+    #[cfg_attr(not(feature = "stateright"), expect(dead_code, reason = "clients are explored with stateright"))]
+    pub(crate) fn with_waiting_reads<const N: usize>(self, waiting: u32) -> Layout {
+        let mut layout = Layout { waiting, ..self };
         layout.instance = layout.reading::<N>().max(layout.open::<N>());
         layout
     }
@@ -103,8 +114,14 @@ impl Layout {
         let decision = 3 * self.lsn + self.ranges;
         let credit = if self.credit == Credit::Set { self.set } else { self.lsn };
         let quorum = n + n * (1 + credit) + bits_upto(N as u64);
-        let reads = if self.round == 0 { 0 } else { self.round + 1 + self.lsn + n + 1 + 8 + self.lsn + self.round };
-        decision + quorum + 2 * self.lsn + reads
+        decision + quorum + 2 * self.lsn + self.reads::<N>()
+    }
+
+    /// The round in flight and the reads that wait.
+    fn reads<const N: usize>(&self) -> u32 {
+        let round = self.round + 1 + self.lsn + N as u32;
+        let waiting = bits_upto(self.waiting.into()) + self.waiting * (8 + self.lsn + self.round);
+        if self.round == 0 { 0 } else { round + waiting }
     }
 }
 
@@ -389,7 +406,7 @@ impl<P: Put> Packer<'_, P> {
     }
 
     fn reads<const N: usize>(&mut self, reads: &Reads) -> u32 {
-        let Layout { round: bits, lsn, .. } = self.layout;
+        let Layout { round: bits, waiting: most, .. } = self.layout;
         if bits == 0 {
             assert!(*reads == Reads::default(), "nothing asks for confirmation");
             return 0;
@@ -400,14 +417,16 @@ impl<P: Put> Packer<'_, P> {
         let round = reads.round.as_ref().unwrap_or(&none);
         self.lsn(round.first_lsn);
         self.put(round.confirmed.0.into(), N as u32);
-        assert!(reads.waiting.len() <= 1, "one client reads at a time");
-        self.put(reads.waiting.len() as u64, 1);
+        assert!(reads.waiting.len() <= most as usize, "a client reads once at a time");
+        self.put(reads.waiting.len() as u64, bits_upto(most.into()));
         let none = Read { id: 0, at: Lsn::ZERO, first_valid_round: Nonce(0) };
-        let read = reads.waiting.first().copied().unwrap_or(none);
-        self.put(read.id, 8);
-        self.lsn(read.at);
-        self.put(read.first_valid_round.0, bits);
-        bits + 1 + lsn + N as u32 + 1 + 8 + lsn + bits
+        for place in 0..most as usize {
+            let read = reads.waiting.get(place).copied().unwrap_or(none);
+            self.put(read.id, 8);
+            self.lsn(read.at);
+            self.put(read.first_valid_round.0, bits);
+        }
+        self.layout.reads::<N>()
     }
 }
 
@@ -582,17 +601,21 @@ impl<G: Get> Unpacker<'_, G> {
     }
 
     fn reads<const N: usize>(&mut self) -> (Reads, u32) {
-        let Layout { round: bits, lsn, .. } = self.layout;
+        let Layout { round: bits, waiting: most, .. } = self.layout;
         if bits == 0 {
             return (Reads::default(), 0);
         }
         let last_round = Nonce(self.get(bits));
         let begun = self.flag();
         let round = Round { first_lsn: self.lsn(), confirmed: SegmentSet(self.get(N as u32) as u32) };
-        let waits = self.flag();
-        let read = Read { id: self.get(8), at: self.lsn(), first_valid_round: Nonce(self.get(bits)) };
-        let reads =
-            Reads { last_round, round: begun.then_some(round), waiting: waits.then_some(read).into_iter().collect() };
-        (reads, bits + 1 + lsn + N as u32 + 1 + 8 + lsn + bits)
+        let waits = self.get(bits_upto(most.into())) as usize;
+        let mut waiting = Vec::new();
+        for place in 0..most as usize {
+            let read = Read { id: self.get(8), at: self.lsn(), first_valid_round: Nonce(self.get(bits)) };
+            if place < waits {
+                waiting.push(read);
+            }
+        }
+        (Reads { last_round, round: begun.then_some(round), waiting }, self.layout.reads::<N>())
     }
 }

@@ -147,6 +147,13 @@ impl<const N: usize> World<N> {
         (next != *self).then_some(next)
     }
 
+    /// An instance takes an event that no action of this world stands for: an area that is built on this one says when.
+    #[cfg_attr(not(feature = "stateright"), expect(dead_code, reason = "clients are explored with stateright"))]
+    pub(crate) fn serve(&mut self, rules: &Rules, bounds: &Bounds, instance: u8, event: instance::Event<Bits>) {
+        self.step(rules, instance, event);
+        self.forget(rules, bounds);
+    }
+
     /// Every action that could be possible; [`World::after`] tells which are. Of interchangeable segments only the first is
     /// named when `bounds` reduce by symmetry.
     pub fn candidates(&self, bounds: &Bounds, mut take: impl FnMut(Action)) {

@@ -233,10 +233,8 @@ impl Draws {
     }
 }
 
-/// On walks through all quick legs: every kind of action is taken that is not one of a mistake alone, and every value of every
-/// decision makes a difference somewhere. What only mistakes make possible some mutant does.
-fn nothing_is_unexercised<A: Catalogued>() {
-    let mut draws = Draws(7);
+/// Values of decisions that make no difference, and kinds of actions that are taken, on walks through all quick legs.
+fn walked<A: Catalogued>(draws: &mut Draws) -> (BTreeSet<(&'static str, &'static str)>, BTreeSet<&'static str>) {
     let mut taken: BTreeSet<&str> = BTreeSet::new();
     let mut left: Option<BTreeSet<(&str, &str)>> = None;
     for leg in A::PROFILES.iter().flat_map(|profile| profile.quick) {
@@ -249,7 +247,18 @@ fn nothing_is_unexercised<A: Catalogued>() {
         let here: BTreeSet<_> = choices.unexercised().into_iter().collect();
         left = Some(left.map_or_else(|| here.clone(), |left| &left & &here));
     }
-    assert_eq!(left, Some(BTreeSet::new()), "decisions of {} that no quick leg exercises", A::NAME);
+    (left.unwrap_or_default(), taken)
+}
+
+/// On walks through all quick legs: every kind of action is taken that is not one of a mistake alone, and every value of every
+/// decision makes a difference somewhere, here or in `B`, whose rule book it is. What only mistakes make possible some mutant does.
+fn nothing_is_unexercised<A: Catalogued<Rules = B::Rules>, B: Catalogued>() {
+    let mut draws = Draws(7);
+    let (mut left, mut taken) = walked::<A>(&mut draws);
+    if A::NAME != B::NAME {
+        left = &left & &walked::<B>(&mut draws).0;
+    }
+    assert_eq!(left, BTreeSet::new(), "decisions of {} that no quick leg exercises", A::NAME);
     let all: BTreeSet<&str> = A::KINDS.iter().copied().collect();
     let never: BTreeSet<&str> = &all - &taken;
     assert_eq!(never, A::OF_MISTAKES.iter().copied().collect(), "actions of {} that no quick leg takes", A::NAME);
@@ -265,7 +274,7 @@ fn nothing_is_unexercised<A: Catalogued>() {
 const WALKS: usize = 300;
 
 macro_rules! areas {
-    ($($name:ident: $area:ty, small: $small:expr,)*) => {$(
+    ($($name:ident: $area:ty, rules: $rules:ty, small: $small:expr,)*) => {$(
         mod $name {
             use super::*;
 
@@ -294,7 +303,7 @@ macro_rules! areas {
 
             #[test]
             fn coverage() {
-                nothing_is_unexercised::<$area>();
+                nothing_is_unexercised::<$area, $rules>();
             }
 
             #[test]
@@ -306,13 +315,13 @@ macro_rules! areas {
 }
 
 areas! {
-    core: sextant_model::group::Group<6>, small: [],
-    membership: sextant_model::membership::Membership, small: [],
-    volume: sextant_model::volume::Volume, small: {
+    core: sextant_model::group::Group<6>, rules: sextant_model::group::Group<6>, small: [],
+    membership: sextant_model::membership::Membership, rules: sextant_model::membership::Membership, small: [],
+    volume: sextant_model::volume::Volume, rules: sextant_model::volume::Volume, small: {
         let three = sextant_model::volume::world::Bounds::ACROSS.of_three();
         [three.committing(&[0]), three.committing(&[0, 1]), three.growing().committing(&[1])]
     },
-    pages: sextant_model::pages::Pages, small: {
+    pages: sextant_model::pages::Pages, rules: sextant_model::pages::Pages, small: {
         use sextant_model::pages::world::Bounds;
         [
             Bounds::writing(&[0, 1]).reading().with_failover(1),
@@ -320,10 +329,17 @@ areas! {
             Bounds::across().with_replica().with_failover(2),
         ]
     },
-    disks: sextant_model::disks::Disks, small: {
+    disks: sextant_model::disks::Disks, rules: sextant_model::disks::Disks, small: {
         use sextant_model::disks::world::Bounds;
         [Bounds::of_six(1, 1, 1).of_three(), Bounds::of_six(2, 1, 0).of_three(), Bounds::of_six(2, 0, 1).of_three()]
     },
+    clients: sextant_model::clients::Clients, rules: sextant_model::group::Group<6>, small: {
+        use sextant_model::clients::world::Bounds;
+        [Bounds::of(1, 1, 0, 0), Bounds::of(0, 1, 1, 0), Bounds::of(2, 0, 0, 0)]
+    },
+    undo: sextant_model::undo::Undo, rules: sextant_model::undo::Undo, small: [
+        sextant_model::undo::world::Bounds::of(1, 2, 1),
+    ],
 }
 
 #[test]

@@ -46,8 +46,15 @@ impl Args {
         let mut exit = Exit::Valid;
         if self.profile.is_none() {
             for area in catalogue::areas() {
-                let of_area = rows.iter().filter(|row| row.profile.is_some() && row.area == area.name());
+                let of_profiles = || rows.iter().filter(|row| row.profile.is_some());
+                let of_area = of_profiles().filter(|row| row.area == area.name());
                 let Some(mut together) = of_area.reduce_to_common() else { continue };
+                // A rule book that two areas have in common is exercised by either.
+                let has_its_rules =
+                    |row: &&Row| catalogue::area(row.area).is_some_and(|other| other.decisions() == area.decisions());
+                if let Some(of_rules) = of_profiles().filter(has_its_rules).reduce_to_common() {
+                    together.decisions_never_exercised = of_rules.decisions_never_exercised;
+                }
                 together.actions_never_taken.retain(|kind| !area.kinds_of_mistakes().contains(kind));
                 if !together.actions_never_taken.is_empty() || !together.decisions_never_exercised.is_empty() {
                     exit = Exit::Invalid;

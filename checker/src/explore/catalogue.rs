@@ -12,6 +12,7 @@ use std::sync::{Arc, LazyLock};
 use serde::Deserialize;
 use serde_json::Value;
 use sextant_model::area::{self, Area, Catalogued, Lane, Lively, Mark, Size, Status};
+use sextant_model::clients::Clients;
 use sextant_model::closed::Closed;
 use sextant_model::coverage::Choices;
 use sextant_model::decisions::{Decision, RuleBook};
@@ -21,6 +22,7 @@ use sextant_model::membership::Membership;
 use sextant_model::pages::Pages;
 use sextant_model::profiles;
 use sextant_model::rules::{Rules, Scheme};
+use sextant_model::undo::Undo;
 use sextant_model::volume::Volume;
 use stateright::Model;
 
@@ -495,6 +497,8 @@ static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(|| {
     all.take::<Volume>(&Of { open: open_as::<Volume>, area: PhantomData });
     all.take::<Pages>(&Of { open: open_as::<Pages>, area: PhantomData });
     all.take::<Disks>(&Of { open: open_as::<Disks>, area: PhantomData });
+    all.take::<Undo>(&Of { open: open_as::<Undo>, area: PhantomData });
+    all.take::<Clients>(&Of { open: open_as::<Clients>, area: PhantomData });
     all
 });
 
