@@ -15,7 +15,7 @@ fn report(arguments: &[&str]) -> (i32, Value) {
 }
 
 /// Profiles and legs whose goals all come to pass, and the goal of which a leg has nothing to say: then it is `unknown`.
-const LIVE: [(&str, &str, Option<&str>); 8] = [
+const LIVE: [(&str, &str, Option<&str>); 9] = [
     ("core", "gossip", None),
     ("core", "faults", None),
     ("membership", "exchange", Some("RecoveryOpens")),
@@ -24,6 +24,7 @@ const LIVE: [(&str, &str, Option<&str>); 8] = [
     ("reads", "reads", Some("ReplicaReads")),
     ("replica", "across", Some("WriterReads")),
     ("disk", "twice", None),
+    ("region", "three", None),
 ];
 
 #[test]
@@ -41,7 +42,7 @@ fn the_adopted_rules_come_to_their_goals() {
 }
 
 /// Profile, leg, goal, and the kind of action that must happen for it.
-const UNFAIR: [(&str, &str, &str, &str); 13] = [
+const UNFAIR: [(&str, &str, &str, &str); 15] = [
     ("core", "gossip", "L1", "write"),
     ("core", "gossip", "L2", "fence"),
     ("core", "gossip", "L3", "write"),
@@ -55,6 +56,8 @@ const UNFAIR: [(&str, &str, &str, &str); 13] = [
     ("groups", "idle", "L9", "write"),
     ("groups", "idle", "L11", "truncate"),
     ("reads", "reads", "L11", "answer"),
+    ("region", "three", "LR1", "follow"),
+    ("region", "three", "LR2", "resume"),
 ];
 
 #[test]
@@ -72,7 +75,7 @@ fn without_fairness_to_what_it_takes_no_goal_is_reached() {
 }
 
 /// Mutants and the goals that they break.
-const BROKEN: [(&str, &str, &str); 8] = [
+const BROKEN: [(&str, &str, &str); 10] = [
     ("core", "M61", "L2"),
     ("membership", "M68", "L5"),
     ("membership", "M69", "L6"),
@@ -81,6 +84,8 @@ const BROKEN: [(&str, &str, &str); 8] = [
     ("groups", "M26", "L11"),
     ("gc", "M66", "L8"),
     ("disk", "M71", "L3"),
+    ("region", "MR18", "LR1"),
+    ("region", "MR15", "LR2"),
 ];
 
 #[test]

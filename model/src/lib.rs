@@ -57,6 +57,7 @@ pub mod quorum;
 pub mod records;
 pub mod recovery;
 pub mod refinement;
+pub mod region;
 pub mod rules;
 pub mod scene;
 pub mod segment;

@@ -20,6 +20,7 @@ use sextant_model::group::Group;
 use sextant_model::membership::Membership;
 use sextant_model::pages::Pages;
 use sextant_model::profiles;
+use sextant_model::region::Regions;
 use sextant_model::rules::{Rules, Scheme};
 use sextant_model::volume::Volume;
 use stateright::Model;
@@ -495,6 +496,7 @@ static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(|| {
     all.take::<Volume>(&Of { open: open_as::<Volume>, area: PhantomData });
     all.take::<Pages>(&Of { open: open_as::<Pages>, area: PhantomData });
     all.take::<Disks>(&Of { open: open_as::<Disks>, area: PhantomData });
+    all.take::<Regions>(&Of { open: open_as::<Regions>, area: PhantomData });
     all
 });
 

@@ -107,6 +107,7 @@ const EXCUSES: &[(&str, &str, &str)] = &[
     ("disk", "S7", "as S4"),
     ("disk", "S13", "a segment that says it has nothing makes a recovery lose a commit (S1)"),
     ("disk", "L2", "as in the volume; one flip leaves enough segments that answer"),
+    ("region", "R4", "a region that takes the stream of an older epoch takes it as a secondary, too (R1)"),
 ];
 
 #[cfg(test)]
