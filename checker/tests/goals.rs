@@ -15,7 +15,7 @@ fn report(arguments: &[&str]) -> (i32, Value) {
 }
 
 /// Profiles and legs whose goals all come to pass, and the goal of which a leg has nothing to say: then it is `unknown`.
-const LIVE: [(&str, &str, Option<&str>); 9] = [
+const LIVE: [(&str, &str, Option<&str>); 11] = [
     ("core", "gossip", None),
     ("core", "faults", None),
     ("membership", "exchange", Some("RecoveryOpens")),
@@ -25,6 +25,8 @@ const LIVE: [(&str, &str, Option<&str>); 9] = [
     ("replica", "across", Some("WriterReads")),
     ("disk", "twice", None),
     ("region", "three", None),
+    ("clone", "both", None),
+    ("backtrack", "again", None),
 ];
 
 #[test]
@@ -42,7 +44,7 @@ fn the_adopted_rules_come_to_their_goals() {
 }
 
 /// Profile, leg, goal, and the kind of action that must happen for it.
-const UNFAIR: [(&str, &str, &str, &str); 15] = [
+const UNFAIR: [(&str, &str, &str, &str); 17] = [
     ("core", "gossip", "L1", "write"),
     ("core", "gossip", "L2", "fence"),
     ("core", "gossip", "L3", "write"),
@@ -58,6 +60,8 @@ const UNFAIR: [(&str, &str, &str, &str); 15] = [
     ("reads", "reads", "L11", "answer"),
     ("region", "three", "LR1", "follow"),
     ("region", "three", "LR2", "resume"),
+    ("clone", "both", "LF1", "collect"),
+    ("backtrack", "again", "LF2", "learn"),
 ];
 
 #[test]
@@ -75,7 +79,7 @@ fn without_fairness_to_what_it_takes_no_goal_is_reached() {
 }
 
 /// Mutants and the goals that they break.
-const BROKEN: [(&str, &str, &str); 10] = [
+const BROKEN: [(&str, &str, &str); 12] = [
     ("core", "M61", "L2"),
     ("membership", "M68", "L5"),
     ("membership", "M69", "L6"),
@@ -86,6 +90,8 @@ const BROKEN: [(&str, &str, &str); 10] = [
     ("disk", "M71", "L3"),
     ("region", "MR18", "LR1"),
     ("region", "MR15", "LR2"),
+    ("clone", "MF9", "LF1"),
+    ("clone", "MF12", "LF2"),
 ];
 
 #[test]

@@ -42,6 +42,7 @@ pub mod disk;
 pub mod disks;
 pub mod fields;
 mod forget;
+pub mod fork;
 mod goals;
 pub mod group;
 pub mod instance;

@@ -16,6 +16,7 @@ use sextant_model::closed::Closed;
 use sextant_model::coverage::Choices;
 use sextant_model::decisions::{Decision, RuleBook};
 use sextant_model::disks::Disks;
+use sextant_model::fork::Forks;
 use sextant_model::group::Group;
 use sextant_model::membership::Membership;
 use sextant_model::pages::Pages;
@@ -497,6 +498,7 @@ static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(|| {
     all.take::<Pages>(&Of { open: open_as::<Pages>, area: PhantomData });
     all.take::<Disks>(&Of { open: open_as::<Disks>, area: PhantomData });
     all.take::<Regions>(&Of { open: open_as::<Regions>, area: PhantomData });
+    all.take::<Forks>(&Of { open: open_as::<Forks>, area: PhantomData });
     all
 });
 

@@ -108,6 +108,9 @@ const EXCUSES: &[(&str, &str, &str)] = &[
     ("disk", "S13", "a segment that says it has nothing makes a recovery lose a commit (S1)"),
     ("disk", "L2", "as in the volume; one flip leaves enough segments that answer"),
     ("region", "R4", "a region that takes the stream of an older epoch takes it as a secondary, too (R1)"),
+    ("fork", "F4", "what is purged can never be shown again, and an epoch that would show it does not open (LF2)"),
+    ("fork", "F8", "what an epoch drops that was durable has a write quorum still (F6)"),
+    ("fork", "LF2", "as F4"),
 ];
 
 #[cfg(test)]
