@@ -15,7 +15,7 @@ fn report(arguments: &[&str]) -> (i32, Value) {
 }
 
 /// Profiles and legs whose goals all come to pass, and the goal of which a leg has nothing to say: then it is `unknown`.
-const LIVE: [(&str, &str, Option<&str>); 10] = [
+const LIVE: [(&str, &str, Option<&str>); 13] = [
     ("core", "gossip", None),
     ("core", "faults", None),
     ("membership", "exchange", Some("RecoveryOpens")),
@@ -26,6 +26,9 @@ const LIVE: [(&str, &str, Option<&str>); 10] = [
     ("disk", "twice", None),
     ("undo", "replica", None),
     ("clients", "failover", None),
+    ("region", "three", None),
+    ("clone", "both", None),
+    ("backtrack", "again", None),
 ];
 
 #[test]
@@ -43,7 +46,7 @@ fn the_adopted_rules_come_to_their_goals() {
 }
 
 /// Profile, leg, goal, and the kind of action that must happen for it.
-const UNFAIR: [(&str, &str, &str, &str); 16] = [
+const UNFAIR: [(&str, &str, &str, &str); 20] = [
     ("core", "gossip", "L1", "write"),
     ("core", "gossip", "L2", "fence"),
     ("core", "gossip", "L3", "write"),
@@ -60,6 +63,10 @@ const UNFAIR: [(&str, &str, &str, &str); 16] = [
     ("undo", "replica", "L8", "purge"),
     ("clients", "failover", "L1", "write"),
     ("clients", "failover", "L2", "fence"),
+    ("region", "three", "LR1", "follow"),
+    ("region", "three", "LR2", "resume"),
+    ("clone", "both", "LF1", "collect"),
+    ("backtrack", "again", "LF2", "learn"),
 ];
 
 #[test]
@@ -77,7 +84,7 @@ fn without_fairness_to_what_it_takes_no_goal_is_reached() {
 }
 
 /// Mutants and the goals that they break.
-const BROKEN: [(&str, &str, &str); 9] = [
+const BROKEN: [(&str, &str, &str); 13] = [
     ("core", "M61", "L2"),
     ("membership", "M68", "L5"),
     ("membership", "M69", "L6"),
@@ -87,6 +94,10 @@ const BROKEN: [(&str, &str, &str); 9] = [
     ("gc", "M66", "L8"),
     ("disk", "M71", "L3"),
     ("undo", "M82", "L8"),
+    ("region", "MR18", "LR1"),
+    ("region", "MR15", "LR2"),
+    ("clone", "MF9", "LF1"),
+    ("clone", "MF12", "LF2"),
 ];
 
 #[test]

@@ -7,7 +7,7 @@ use sextant::explore::case::Case;
 use sextant::explore::catalogue::{area, open};
 
 /// File name and what its first lines must name.
-const INCIDENTS: [(&str, &str); 12] = [
+const INCIDENTS: [(&str, &str); 13] = [
     ("aurora-failover-race", "Aurora"),
     ("bookkeeper-2614", "BookKeeper #2614"),
     ("bookkeeper-2908", "BookKeeper #2908"),
@@ -20,6 +20,7 @@ const INCIDENTS: [(&str, &str); 12] = [
     ("neon-7791", "Neon #7791"),
     ("neon-9685", "Neon #9685"),
     ("neon-rfc-013", "Neon RFC 013"),
+    ("wedge-3-3", "openraft"),
 ];
 
 fn folder() -> PathBuf {

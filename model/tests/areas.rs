@@ -340,6 +340,18 @@ areas! {
     undo: sextant_model::undo::Undo, rules: sextant_model::undo::Undo, small: [
         sextant_model::undo::world::Bounds::of(1, 2, 1),
     ],
+    forks: sextant_model::fork::Forks, rules: sextant_model::fork::Forks, small: {
+        use sextant_model::fork::bounds::Bounds;
+        [
+            Bounds::writing(&[0, 1]).with_clones(1).written(),
+            Bounds::writing(&[0, 0]).with_clones(1).backtracking(1, 0),
+            Bounds::writing(&[0, 0]).backtracking(2, 1),
+        ]
+    },
+    regions: sextant_model::region::Regions, rules: sextant_model::region::Regions, small: {
+        use sextant_model::region::world::Bounds;
+        [Bounds::of(2, [2, 1, 0], 1).planned().with_failover(), Bounds::of(3, [1, 1, 0], 1).rpo(1)]
+    },
 }
 
 #[test]

@@ -17,10 +17,12 @@ use sextant_model::closed::Closed;
 use sextant_model::coverage::Choices;
 use sextant_model::decisions::{Decision, RuleBook};
 use sextant_model::disks::Disks;
+use sextant_model::fork::Forks;
 use sextant_model::group::Group;
 use sextant_model::membership::Membership;
 use sextant_model::pages::Pages;
 use sextant_model::profiles;
+use sextant_model::region::Regions;
 use sextant_model::rules::{Rules, Scheme};
 use sextant_model::undo::Undo;
 use sextant_model::volume::Volume;
@@ -499,6 +501,8 @@ static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(|| {
     all.take::<Disks>(&Of { open: open_as::<Disks>, area: PhantomData });
     all.take::<Undo>(&Of { open: open_as::<Undo>, area: PhantomData });
     all.take::<Clients>(&Of { open: open_as::<Clients>, area: PhantomData });
+    all.take::<Regions>(&Of { open: open_as::<Regions>, area: PhantomData });
+    all.take::<Forks>(&Of { open: open_as::<Forks>, area: PhantomData });
     all
 });
 

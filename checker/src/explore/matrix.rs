@@ -81,6 +81,7 @@ const EXCUSES: &[(&str, &str, &str)] = &[
     ("membership", "S29", "a joiner that is counted too early makes a quorum that misses a write (S27)"),
     ("membership", "S30", "what is discarded early is missing for the quorum that comes back (S27)"),
     ("membership", "S32", "a read quorum without a full segment may miss a write on the full ones alone (S27)"),
+    ("membership", "L10", "two configurations of one number are recorded before they divide the segments (S28)"),
     ("volume", "S1", "the commit was exposed (S3), or had no quorum in some group (S2)"),
     ("volume", "S2", "what is not on a quorum is lost by the recovery that misses it (S1)"),
     ("volume", "S3", "as in the core"),
@@ -107,6 +108,10 @@ const EXCUSES: &[(&str, &str, &str)] = &[
     ("disk", "S7", "as S4"),
     ("disk", "S13", "a segment that says it has nothing makes a recovery lose a commit (S1)"),
     ("disk", "L2", "as in the volume; one flip leaves enough segments that answer"),
+    ("region", "R4", "a region that takes the stream of an older epoch takes it as a secondary, too (R1)"),
+    ("fork", "F4", "what is purged can never be shown again, and an epoch that would show it does not open (LF2)"),
+    ("fork", "F8", "what an epoch drops that was durable has a write quorum still (F6)"),
+    ("fork", "LF2", "as F4"),
 ];
 
 #[cfg(test)]

@@ -7,7 +7,7 @@
 //! | L5 | an exchange is finished or taken back, and installed | M68, without fairness to installing |
 //! | L6 | a writer that goes by an older configuration learns of the newest one | M69, without fairness to refreshing |
 //!
-//! L10 is no goal of its own: of two proposers the metadata service takes one, and what it has taken must settle by L5.
+//! L10 is a property and no goal of its own: of two proposers the metadata service takes one, and what it has taken must settle by L5.
 
 use crate::area::{Context, Due, Goal, Lively};
 

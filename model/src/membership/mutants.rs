@@ -41,6 +41,8 @@ const TWO_OF_FOUR: Bounds = Bounds::exchanging(&[C_TO_G, D_TO_H]).of(Members::FO
 const ONE_OF_FOUR: Bounds = Bounds::exchanging(&[C_TO_G]).of(Members::FOUR).recovering().without_hydration();
 /// Two exchanges in a group of three, each proposed by somebody else.
 const PROPOSERS: Bounds = Bounds::exchanging(&[C_TO_G, B_TO_H]).of(Members::THREE).without_hydration();
+/// The same in a group of four, which is the smallest in which they can take half of it each.
+const HALVES: Bounds = Bounds::exchanging(&[C_TO_G, D_TO_H]).of(Members::FOUR).without_hydration();
 /// One exchange in a group of three, where acknowledgements arrive late.
 const LATE: Bounds = Bounds::exchanging(&[C_TO_G]).of(Members::THREE).with_late_acknowledgements();
 const NONE: Bounds = Bounds::exchanging(&[]);
@@ -105,6 +107,14 @@ pub const MUTANTS: &[Mutant] = &[
     mutant("M42", "a configuration installed on its own write quorum only", m::INSTALLED_ON_NEW, &["S27"], ONE, "§5"),
     mutant("M42'", "a configuration installed on a read quorum", m::INSTALLED_ON_READ_QUORUM, &["S27"], ONE, "§5"),
     mutant("M43", "configurations numbered by each proposer", m::EACH_PROPOSER, &["S28"], PROPOSERS, "§5, C17"),
+    mutant(
+        "M43'",
+        "configurations numbered by each proposer, taken by each segment",
+        m::EACH_SEGMENT,
+        &["L10"],
+        HALVES,
+        "§5, openraft",
+    ),
     mutant("M44", "full and tail segments read without a full one", m::READ_WITHOUT_FULL, &["S32"], FULL, "S18 §4.2"),
     mutant("M45", "a write on two of three full segments", m::WRITE_ON_TWO_FULL, &["S27"], FULL, "S18 §4.2"),
     mutant(

@@ -12,6 +12,7 @@
 //! | S30 NoEarlyDiscard | a member that may be gone back to keeps its records | M64 |
 //! | S32 FullBaseline | every admissible read quorum has a full segment | M44 |
 //! | L5 ChangeSettles | the fault-free suffix ends with one set of members, all of whom know it, and the record committed | M68, M69 |
+//! | L10 ProposersDecide | it ends with a configuration of the greatest number installed, however many were proposed | M43' |
 //!
 //! The last column names only what the table of mutants runs against the property.
 
@@ -28,7 +29,7 @@ pub type Property = area::Property<Membership>;
 type Group<'a> = area::Context<'a, Membership>;
 
 /// Every property, in the order of the protocol.
-pub const ALL: [Property; 10] = [
+pub const ALL: [Property; 11] = [
     Property {
         id: "S1",
         name: "AckDurable",
@@ -108,6 +109,14 @@ pub const ALL: [Property; 10] = [
         section: "§7 L1, L2, L5, L6, L10",
         check: change_settles,
         sometimes: |group, world| world.history.len() > 2 && is_terminal(group, world),
+    },
+    Property {
+        id: "L10",
+        name: "ProposersDecide",
+        formula: "every maximal fault-free path ends with an installed configuration of the greatest number proposed",
+        section: "§7, §5",
+        check: proposers_decide,
+        sometimes: |group, world| world.begun.count_ones() == 2 && is_terminal(group, world),
     },
 ];
 
@@ -304,6 +313,17 @@ fn change_settles(group: Group, world: &World) -> Result<(), Violation> {
         }
         _ => Ok(()),
     }
+}
+
+fn proposers_decide(group: Group, world: &World) -> Result<(), Violation> {
+    let greatest = world.history.iter().map(|configuration| configuration.number).max().unwrap_or(0);
+    let proposed = || world.history.iter().enumerate().filter(|(_, configuration)| configuration.number == greatest);
+    if proposed().any(|(_, configuration)| configuration.installed) || !is_terminal(group, world) {
+        return Ok(());
+    }
+    let at = |place: usize| letters(world.which(|node| usize::from(node.configuration) == place));
+    let told: Vec<String> = proposed().map(|(place, one)| format!("{one} at {}", at(place))).collect();
+    Err(format!("nothing can happen any more, and none is installed of: {}", told.join("; ")))
 }
 
 /// What is still to be done.

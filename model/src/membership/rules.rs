@@ -30,8 +30,9 @@ rule_book! {
     /// Where a configuration must be durable before anybody goes by it: on a write quorum of the one before; on one of its own
     /// (M42); on a read quorum of the one before (M42').
     installation: Installation { WritersBefore, WritersAfter, ReadersBefore }
-    /// How configurations are numbered: by compare-and-set at the metadata service; by each proposer (M43).
-    numbering: Numbering { CompareAndSet, EachProposer }
+    /// How configurations are numbered: by compare-and-set at the metadata service; by each proposer, and segments believe the
+    /// number (M43); by each proposer, and a segment takes the first of a number that it hears of (M43').
+    numbering: Numbering { CompareAndSet, EachProposer, EachSegment }
     /// When an old member's records may be discarded: when no configuration that it is in can be gone back to; as soon as a
     /// joiner is proposed (M64).
     discard: Discard { WhenReplaced, WhenSuspected }
@@ -186,7 +187,13 @@ impl MembershipRules {
     /// Whether a proposer may build on a configuration that is not the newest any more.
     #[must_use]
     pub fn builds_on_stale(&self) -> bool {
-        self.numbering == Numbering::EachProposer
+        self.numbering != Numbering::CompareAndSet
+    }
+
+    /// Whether a segment counts for a configuration that it does not have and that has the number of its own.
+    #[must_use]
+    pub fn believes_numbers(&self) -> bool {
+        self.numbering != Numbering::EachSegment
     }
 
     /// Whether a change may settle on the set at `place`, which is `kept`: every member of it is hydrated as it asks.
@@ -262,6 +269,7 @@ pub(crate) mod mistakes {
     pub const INSTALLED_ON_READ_QUORUM: MembershipRules =
         MembershipRules { installation: Installation::ReadersBefore, ..A };
     pub const EACH_PROPOSER: MembershipRules = MembershipRules { numbering: Numbering::EachProposer, ..A };
+    pub const EACH_SEGMENT: MembershipRules = MembershipRules { numbering: Numbering::EachSegment, ..A };
     pub const SHRINK_AT_ONCE: MembershipRules = MembershipRules { shrink: Shrink::AtOnce, ..A };
     pub const READ_WITHOUT_FULL: MembershipRules = MembershipRules { full_read: FullRead::Any, ..A };
     pub const WRITE_ON_TWO_FULL: MembershipRules = MembershipRules { full_write: FullWrite::TwoFull, ..A };

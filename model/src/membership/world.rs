@@ -676,9 +676,11 @@ impl World {
                 continue;
             }
             let number = configuration.number;
-            let have = |node: &Node| {
-                node.standing != Standing::Absent && self.history[usize::from(node.configuration)].number >= number
+            let has = |node: &Node| match rules.believes_numbers() {
+                true => self.history[usize::from(node.configuration)].number >= number,
+                false => self.follows(node.configuration.into(), place),
             };
+            let have = |node: &Node| node.standing != Standing::Absent && has(node);
             let previous = &self.history[usize::from(configuration.follows)];
             if rules.is_installed(previous, configuration, self.which(have)) {
                 if !configuration.joining.is_empty() {
@@ -687,6 +689,14 @@ impl World {
                 self.history[place].installed = true;
             }
         }
+    }
+
+    /// Whether a configuration is the one at `place`, or came from it.
+    fn follows(&self, mut configuration: usize, place: usize) -> bool {
+        while configuration > place {
+            configuration = self.history[configuration].follows.into();
+        }
+        configuration == place
     }
 
     /// Records that a write quorum of some configuration that was gone by has taken.
