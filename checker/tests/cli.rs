@@ -393,3 +393,22 @@ fn ctrl_c_ends_a_check_with_what_is_known() {
     assert!(stdout(&output).contains(": unknown (key-value, ") && stdout(&output).contains(": interrupted: on key"));
     assert!(stderr(&output).contains("interrupted: 1 files were not judged"), "{}", stderr(&output));
 }
+
+#[test]
+fn a_step_that_no_volume_takes_is_found_saved_and_replayed() {
+    let folder = tempfile::tempdir().unwrap();
+    let case = folder.path().join("astray.case");
+    let case = case.to_str().unwrap();
+    let whole = sextant(&["model", "check", "core", "--leg", "limit", "--refinement"]);
+    assert_eq!(code(&whole), 0, "{}", stdout(&whole));
+    assert!(stdout(&whole).contains("10221 states"), "as many as without: {}", stdout(&whole));
+    let found = sextant(&["model", "check", "core", "--mutant", "M4", "--leg", "M4", "--refinement", "--save", case]);
+    let text = stdout(&found);
+    assert_eq!(code(&found), 1, "{text}");
+    assert!(text.contains("is acknowledged by e1 and not in the volume") && text.contains("--refinement"), "{text}");
+    let again = sextant(&["replay", case]);
+    assert_eq!(code(&again), 0, "{}{}", stdout(&again), stderr(&again));
+    let pages = sextant(&["model", "check", "gc", "--refinement"]);
+    assert_eq!(code(&pages), 64);
+    assert!(stderr(&pages).contains("a state of pages stands for no volume"), "{}", stderr(&pages));
+}

@@ -83,6 +83,10 @@ struct Check {
     /// to a cycle. `--property` names one goal, `sextant model list` lists them
     #[arg(long)]
     liveness: bool,
+    /// Judge every step instead of every state: is it one of a log with a durable point (append, harden, replace the writer), or
+    /// none? The areas core, volume, disk, undo and clients can be asked
+    #[arg(long, conflicts_with_all = ["liveness", "property"])]
+    refinement: bool,
     /// States of a graph, at most (with --liveness; 1000000 if not given): beyond it the verdict is unknown
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), requires = "liveness")]
     limit: Option<u32>,
@@ -386,14 +390,20 @@ impl Check {
             Some(scheme) => legs.into_iter().map(|leg| catalogue::leg_of(leg, scheme)).collect(),
             None => legs,
         };
-        if let Some(reason) = legs.iter().find_map(|leg| leg.open(&rules).err()) {
+        let open = |leg: &Leg| {
+            if !self.refinement {
+                return leg.open(&rules);
+            }
+            leg.area.refine(&rules, &leg.bounds).unwrap_or_else(|| Err(catalogue::no_volume(area)))
+        };
+        if let Some(reason) = legs.iter().find_map(|leg| open(leg).err()) {
             output::error(&reason);
             return Ok(Exit::Unreadable);
         }
         let mut results = Vec::new();
         for leg in legs {
             let plan = Plan { checkpoint: self.checkpoint_of(&leg), ..plan.clone() };
-            let model = leg.open(&rules).map_err(io::Error::other)?;
+            let model = open(&leg).map_err(io::Error::other)?;
             let only = self.property.as_ref().filter(|_| !self.liveness);
             let model = match only.map(|id| model.only(id)) {
                 None => model,
@@ -552,7 +562,9 @@ impl Check {
         if let Some(leg) = &self.leg {
             let _ = write!(command, " --leg {leg}");
         }
-        for (said, flag) in [(self.deadlock, " --deadlock"), (self.liveness, " --liveness")] {
+        let flags =
+            [(self.deadlock, " --deadlock"), (self.liveness, " --liveness"), (self.refinement, " --refinement")];
+        for (said, flag) in flags {
             command.push_str(if said { flag } else { "" });
         }
         for kind in &self.unfair {

@@ -22,6 +22,7 @@ use sextant_model::group::Group;
 use sextant_model::membership::Membership;
 use sextant_model::pages::Pages;
 use sextant_model::profiles;
+use sextant_model::refinement::{REFINEMENT, Refined};
 use sextant_model::region::Regions;
 use sextant_model::rules::{Rules, Scheme};
 use sextant_model::undo::Undo;
@@ -59,6 +60,15 @@ pub trait AnyArea: Debug + Sync {
     /// # Errors
     /// If the rules or the bounds are not of this area, or ask for more than a state of it can hold.
     fn open(&self, rules: &Value, bounds: &Value) -> Result<Box<dyn Exploration>, String>;
+
+    /// The same, where every step is held against the abstract volume instead; none if the states of this area stand for none.
+    ///
+    /// # Errors
+    /// As [`AnyArea::open`].
+    fn refine(&self, rules: &Value, bounds: &Value) -> Option<Result<Box<dyn Exploration>, String>>;
+
+    /// Whether [`AnyArea::refine`] gives something.
+    fn can_be_refined(&self) -> bool;
 
     /// Runs a mutant of this area.
     ///
@@ -144,6 +154,14 @@ static STUCK: Property = Property {
     section: "model",
 };
 
+static REFINES: Property = Property {
+    area: "",
+    id: REFINEMENT,
+    name: "RefinesVolume",
+    formula: "every step is one of a log with a durable point, or none",
+    section: "model",
+};
+
 impl Walk {
     /// The same, where to be stuck is a violation: if the case says so.
     #[must_use]
@@ -168,6 +186,7 @@ pub struct Step {
 #[derive(Debug)]
 struct Of<A> {
     open: Opener,
+    refine: Option<Opener>,
     area: PhantomData<A>,
 }
 
@@ -187,6 +206,16 @@ fn open_group(rules: &Value, bounds: &Value) -> Result<Box<dyn Exploration>, Str
         5 => open_as::<Group<5>>(rules, bounds),
         6 => open_as::<Group<6>>(rules, bounds),
         copies => Err(format!("core does not admit these: {copies} copies: there can be 3 to 6")),
+    }
+}
+
+/// The same, judged by its steps.
+fn refine_group(rules: &Value, bounds: &Value) -> Result<Box<dyn Exploration>, String> {
+    match of_area::<Group<6>, Rules>("rules", rules)?.scheme.copies {
+        3 => open_as::<Refined<Group<3>>>(rules, bounds),
+        4 => open_as::<Refined<Group<4>>>(rules, bounds),
+        5 => open_as::<Refined<Group<5>>>(rules, bounds),
+        _ => open_as::<Refined<Group<6>>>(rules, bounds),
     }
 }
 
@@ -219,6 +248,14 @@ impl<A: Catalogued> AnyArea for Of<A> {
 
     fn open(&self, rules: &Value, bounds: &Value) -> Result<Box<dyn Exploration>, String> {
         (self.open)(rules, bounds)
+    }
+
+    fn refine(&self, rules: &Value, bounds: &Value) -> Option<Result<Box<dyn Exploration>, String>> {
+        self.refine.map(|refine| refine(rules, bounds))
+    }
+
+    fn can_be_refined(&self) -> bool {
+        self.refine.is_some()
     }
 
     fn judge(&self, mutant: &Mutant, threads: usize) -> Result<Fate, Failure> {
@@ -332,7 +369,8 @@ impl<A: Lively> Exploration for Closed<A> {
         let last = &states[states.len() - 1];
         let broken = |own: &area::Property<A>| {
             let fact = quietly(|| (own.check)(context, last)).ok()?.err()?;
-            Some((property(A::NAME, own.id)?, fact))
+            let known = if own.id == REFINEMENT { Some(&REFINES) } else { property(A::NAME, own.id) };
+            Some((known?, fact))
         };
         let mut violated: Vec<_> = model.judged().iter().filter_map(broken).collect();
         if let Some(message) = panic_in(&model, &Model::properties(&model), last) {
@@ -494,15 +532,15 @@ impl Catalogue {
 
 static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(|| {
     let mut all = Catalogue::default();
-    all.take::<Group<6>>(&Of { open: open_group, area: PhantomData });
-    all.take::<Membership>(&Of { open: open_as::<Membership>, area: PhantomData });
-    all.take::<Volume>(&Of { open: open_as::<Volume>, area: PhantomData });
-    all.take::<Pages>(&Of { open: open_as::<Pages>, area: PhantomData });
-    all.take::<Disks>(&Of { open: open_as::<Disks>, area: PhantomData });
-    all.take::<Undo>(&Of { open: open_as::<Undo>, area: PhantomData });
-    all.take::<Clients>(&Of { open: open_as::<Clients>, area: PhantomData });
-    all.take::<Regions>(&Of { open: open_as::<Regions>, area: PhantomData });
-    all.take::<Forks>(&Of { open: open_as::<Forks>, area: PhantomData });
+    all.take::<Group<6>>(&Of { open: open_group, refine: Some(refine_group), area: PhantomData });
+    all.take::<Membership>(&Of { open: open_as::<Membership>, refine: None, area: PhantomData });
+    all.take::<Volume>(&Of { open: open_as::<Volume>, refine: Some(open_as::<Refined<Volume>>), area: PhantomData });
+    all.take::<Pages>(&Of { open: open_as::<Pages>, refine: None, area: PhantomData });
+    all.take::<Disks>(&Of { open: open_as::<Disks>, refine: Some(open_as::<Refined<Disks>>), area: PhantomData });
+    all.take::<Undo>(&Of { open: open_as::<Undo>, refine: Some(open_as::<Refined<Undo>>), area: PhantomData });
+    all.take::<Clients>(&Of { open: open_as::<Clients>, refine: Some(open_as::<Refined<Clients>>), area: PhantomData });
+    all.take::<Regions>(&Of { open: open_as::<Regions>, refine: None, area: PhantomData });
+    all.take::<Forks>(&Of { open: open_as::<Forks>, refine: None, area: PhantomData });
     all
 });
 
@@ -604,7 +642,21 @@ pub fn leg_of(leg: Leg, scheme: Scheme) -> Leg {
 pub fn open(case: &Case) -> Result<Box<dyn Exploration>, String> {
     let known = || areas().iter().map(|area| area.name()).collect::<Vec<_>>().join(", ");
     let area = area(&case.area).ok_or_else(|| format!("there is no area {}; there are: {}", case.area, known()))?;
-    area.open(&case.rules, &case.bounds)
+    if case.violates.as_deref() != Some(REFINEMENT) {
+        return area.open(&case.rules, &case.bounds);
+    }
+    area.refine(&case.rules, &case.bounds).unwrap_or_else(|| Err(no_volume(area)))
+}
+
+/// Why an area cannot be judged by its steps.
+#[must_use]
+pub fn no_volume(area: &dyn AnyArea) -> String {
+    let able = areas().iter().filter(|other| other.can_be_refined()).map(|other| other.name()).collect::<Vec<_>>();
+    format!(
+        "a state of {} stands for no volume, so its steps refine none; those of {} do",
+        area.name(),
+        able.join(", ")
+    )
 }
 
 #[cfg(test)]

@@ -19,6 +19,7 @@ use crate::action::Action as CoreAction;
 use crate::area::{self, Area, Catalogued, Context, Lane, Mark, Property, Status, Violation};
 use crate::group::Group;
 use crate::pack::{Get, Layout, Put};
+use crate::refinement::{StandsForVolume, Volume};
 use crate::rules::Rules;
 use world::{Action, Bounds, COPIES, World};
 
@@ -196,6 +197,12 @@ impl Area for Clients {
 
     fn status(c: Context<Self>, state: &World, lane: usize) -> Option<Status> {
         telling::status(c, state, lane)
+    }
+}
+
+impl StandsForVolume for Clients {
+    fn volume(_: Context<Self>, state: &World) -> Result<Volume, Violation> {
+        Volume::of(&state.storage)
     }
 }
 

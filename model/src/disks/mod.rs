@@ -12,9 +12,11 @@ pub mod world;
 
 pub use mutants::{MUTANTS, Mutant, PROFILES, Profile};
 
-use crate::area::{self, Area, Catalogued, Context, Lane, Mark, Property, Status, kinds, of_its_world};
+use crate::area::{self, Area, Catalogued, Context, Lane, Mark, Property, Status, Violation, kinds, of_its_world};
+use crate::refinement::{StandsForVolume, Volume};
+use crate::types::Lsn;
 use rules::DiskRules;
-use world::{Action, Bounds, World};
+use world::{Action, Bounds, Phase, World};
 
 /// The area of disks that lie.
 #[derive(Clone, Copy, Debug)]
@@ -60,6 +62,21 @@ impl Area for Disks {
 
     fn status(c: Context<Self>, state: &World, lane: usize) -> Option<Status> {
         telling::status(c.bounds, state, lane)
+    }
+}
+
+/// The first writer has allocated all its records from the start; what a recovery keeps is durable.
+impl StandsForVolume for Disks {
+    fn volume(c: Context<Self>, state: &World) -> Result<Volume, Violation> {
+        let open = (2..=state.newest()).rev().find(|&epoch| state.recovery(epoch).phase == Phase::Open);
+        let acknowledged = state.acknowledged(c.bounds);
+        let (writer, records, durable) = match open {
+            Some(epoch) => (epoch - 1, state.recovery(epoch).kept, state.recovery(epoch).kept),
+            None => (0, world::RECORDS as u8, acknowledged),
+        };
+        let upto = |last: u8| (1..=u64::from(last)).map(Lsn);
+        let volume = Volume::new(writer.into(), upto(records).map(|lsn| (lsn, 0)), Lsn(durable.into()));
+        volume.with_acknowledged(upto(acknowledged), "w1")
     }
 }
 

@@ -18,7 +18,9 @@ pub mod world;
 
 pub use mutants::{MUTANTS, Mutant, PROFILES, Profile};
 
-use crate::area::{self, Area, Catalogued, Context, Lane, Mark, Property, Status, kinds, of_its_world};
+use crate::area::{self, Area, Catalogued, Context, Lane, Mark, Property, Status, Violation, kinds, of_its_world};
+use crate::refinement::{StandsForVolume, Volume};
+use crate::types::Lsn;
 use rules::UndoRules;
 use world::{Action, Bounds, World};
 
@@ -70,6 +72,15 @@ impl Area for Undo {
 
     fn status(c: Context<Self>, state: &World, lane: usize) -> Option<Status> {
         telling::status(c.rules, c.bounds, state, lane)
+    }
+}
+
+/// The log is the volume; whoever took it last goes on where it is durable.
+impl StandsForVolume for Undo {
+    fn volume(_: Context<Self>, state: &World) -> Result<Volume, Violation> {
+        let writer = usize::from(state.failovers);
+        let records = (1..=state.log.len() as u64).map(|lsn| (Lsn(lsn), 0));
+        Ok(Volume::new(writer, records, Lsn(state.durable.into())))
     }
 }
 

@@ -20,9 +20,11 @@ pub mod world;
 
 pub use mutants::{MUTANTS, Mutant, PROFILES, Profile};
 
-use crate::area::{self, Area, Catalogued, Context, Lane, Mark, Property, Status, kinds, of_its_world};
+use crate::area::{self, Area, Catalogued, Context, Lane, Mark, Property, Status, Violation, kinds, of_its_world};
+use crate::refinement::{self, StandsForVolume};
+use crate::types::Lsn;
 use rules::VolumeRules;
-use world::{Action, Bounds, World};
+use world::{Action, Bounds, Phase, World};
 
 /// The area of a volume of several groups.
 #[derive(Clone, Copy, Debug)]
@@ -68,6 +70,25 @@ impl Area for Volume {
 
     fn status(c: Context<Self>, state: &World, lane: usize) -> Option<Status> {
         telling::status(c, state, lane)
+    }
+}
+
+/// The log of the volume chain: what the newest open epoch keeps, and what it has allocated.
+impl StandsForVolume for Volume {
+    fn volume(c: Context<Self>, state: &World) -> Result<refinement::Volume, Violation> {
+        let is_open = |&epoch: &u8| state.instance(epoch).phase == Phase::Open;
+        let epoch = (1..=state.newest()).rev().find(is_open).ok_or("nobody has opened the volume")?;
+        let lsn = |record: usize| Lsn(state.records[record].lsn.into());
+        let allocated_by =
+            |record: usize| (1..=epoch).find(|&by| c.bounds.share(by).contains(&record)).unwrap_or(epoch);
+        let chain = state.volume(c.bounds, epoch);
+        let records = chain.iter().map(|&record| (lsn(record.into()), usize::from(allocated_by(record.into()) - 1)));
+        let vdl = Lsn(state.vdl(c.rules, c.bounds, epoch).into());
+        let volume = refinement::Volume::new(usize::from(epoch - 1), records, vdl);
+        (1..=state.newest()).filter(is_open).try_fold(volume, |volume, epoch| {
+            let acknowledged = state.acknowledged(c.rules, c.bounds, epoch);
+            volume.with_acknowledged(acknowledged.iter().map(lsn), format_args!("w{epoch}"))
+        })
     }
 }
 
