@@ -7,7 +7,7 @@
 //! | L3 | every member serves the newest epoch and has the whole log | M61, without fairness to writes |
 //! | L4 | the newest writer allocates all that it wants | M61, without fairness to truncations |
 //!
-//! A later recovery takes over what was waited for. L5 speaks of members, L7 of repair, which is not modelled, L8 of pages,
+//! A later recovery takes over what was waited for. L5 speaks of members, L7 of repair, L8 of pages,
 //! L9 and L11 of groups; L10 holds by the metadata service: of two recoveries the later one is the newest.
 
 use crate::area::{Context, Due, Goal, Lively};

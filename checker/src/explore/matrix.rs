@@ -81,6 +81,7 @@ const EXCUSES: &[(&str, &str, &str)] = &[
     ("membership", "S29", "a joiner that is counted too early makes a quorum that misses a write (S27)"),
     ("membership", "S30", "what is discarded early is missing for the quorum that comes back (S27)"),
     ("membership", "S32", "a read quorum without a full segment may miss a write on the full ones alone (S27)"),
+    ("membership", "L7", "where nobody is created anew the record that waits is not committed either (L5)"),
     ("membership", "L10", "two configurations of one number are recorded before they divide the segments (S28)"),
     ("volume", "S1", "the commit was exposed (S3), or had no quorum in some group (S2)"),
     ("volume", "S2", "what is not on a quorum is lost by the recovery that misses it (S1)"),

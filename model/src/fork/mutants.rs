@@ -39,6 +39,7 @@ pub const PROFILES: &[Profile] = &[
             Leg::new("four", CLONE.of_four(), 11_550, 26),
             Leg::new("both", Bounds::writing(&[0, 0, 1]).with_clones(1).written().backtracking(2, 1), 625_625, 26),
             Leg::new("two", TWO_CLONES.backtracking(1, 0), 947_043, 29),
+            Leg::new("torn", TORN, 10_559, 23),
         ],
         silent: &["F8"],
     },
@@ -52,6 +53,7 @@ pub const PROFILES: &[Profile] = &[
         deep: &[
             Leg::new("thrice", Bounds::writing(&[0, 0, 1, 0]).backtracking(3, 1), 3_761_034, 28),
             Leg::new("four", BACK.of_four(), 81_236, 27),
+            Leg::new("torn", Bounds::writing(&[0, 2, 1, 0]).backtracking(2, 0), 74_644, 24),
         ],
         silent: &["F1", "F2"],
     },

@@ -6,13 +6,14 @@
 //! | L2 | a recovery opens | without fairness to fencing |
 //! | L5 | an exchange is finished or taken back, and installed | M68, without fairness to installing |
 //! | L6 | a writer that goes by an older configuration learns of the newest one | M69, without fairness to refreshing |
+//! | L7 | while a read quorum is left, a write quorum takes part | M68' |
 //!
 //! L10 is a property and no goal of its own: of two proposers the metadata service takes one, and what it has taken must settle by L5.
 
 use crate::area::{Context, Due, Goal, Lively};
 
 use super::Membership;
-use super::properties::{committed, current_writer, is_open, is_settled, unsettled};
+use super::properties::{committed, current_writer, is_open, is_settled, needs_repair, unsettled};
 use super::world::{Action, World};
 
 type Group<'a> = Context<'a, Membership>;
@@ -51,12 +52,21 @@ impl Lively for Membership {
             from: |c, w| c.bounds.hydrating.is_on() && !is_up_to_date(w),
             to: |_, w| is_up_to_date(w),
         },
+        Goal {
+            id: "L7",
+            name: "Repairable",
+            formula: "a read quorum of the newest installed configuration is up, and no write quorum ↝ a write quorum",
+            section: "§7 L7, C12",
+            from: needs_repair,
+            to: |c, w| !needs_repair(c, w),
+        },
     ];
 
     const FAIR: &'static [Due<Self>] = &[
         Due::weak("settle"),
         Due::weak("install"),
         Due::weak("hydrate"),
+        Due::weak("recreate"),
         Due::weak("write").only(is_to_a_member),
         Due::weak("acknowledge"),
         Due::weak("refresh"),

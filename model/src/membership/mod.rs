@@ -11,6 +11,7 @@
 //! | the joiner takes over from a read quorum, after that | joiner | [`rules::MembershipRules::may_hydrate`] |
 //! | settle on the new set, or go back to the old one | control plane | [`rules::MembershipRules::may_settle`] |
 //! | who is in no set any more may discard | segment | [`rules::MembershipRules::may_discard`] |
+//! | a lost member is created anew, empty, and takes part when it is hydrated (C12) | metadata service | [`rules::MembershipRules::recreates`] |
 
 pub mod configuration;
 mod goals;
@@ -52,6 +53,7 @@ impl Area for Membership {
         Discard: "discard",
         Drop: "drop",
         Lose: "lose",
+        Recreate: "recreate",
     });
     of_its_world!(World, Bounds, Action);
 

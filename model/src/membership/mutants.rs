@@ -46,6 +46,8 @@ const HALVES: Bounds = Bounds::exchanging(&[C_TO_G, D_TO_H]).of(Members::FOUR).w
 /// One exchange in a group of three, where acknowledgements arrive late.
 const LATE: Bounds = Bounds::exchanging(&[C_TO_G]).of(Members::THREE).with_late_acknowledgements();
 const NONE: Bounds = Bounds::exchanging(&[]);
+/// A zone and one more are lost (AZ+1), while the writer may be replaced.
+const REPAIR: Bounds = NONE.losing(3).recreating();
 const FULL: Bounds = NONE.of(Members::FULL_AND_TAIL);
 
 /// The same explorations in both sizes.
@@ -62,6 +64,8 @@ const LEGS: &[Leg<Membership>] = &[
     Leg::new("proposers", PROPOSERS, 10_284, 16),
     // One of three, where an acknowledgement may arrive when its configuration is gone.
     Leg::new("late", LATE, 18_960, 20),
+    // A zone and one more are lost, and created anew.
+    Leg::new("repair", REPAIR.recovering(), 70_081, 26),
     // Full and tail segments; tails drop, a segment is lost.
     Leg::new("full-tail", FULL.discarding().losing(1), 88, 10),
 ];
@@ -136,6 +140,16 @@ pub const MUTANTS: &[Mutant] = &[
         "C6",
     ),
     mutant("M68", "a change is never taken back", m::NEVER_TAKEN_BACK, &["L5"], ONE.losing(1), "S18 §4.1"),
+    mutant("M68'", "a lost member is never created anew", m::NEVER_RECREATED, &["L7"], REPAIR, "S18 §4.1, C12"),
+    mutant(
+        "M18'",
+        "a member that was created anew takes part at once",
+        m::RECREATED_AT_ONCE,
+        &["S27"],
+        REPAIR,
+        "C12, KIP-966",
+    ),
+    mutant("M40'", "acknowledgements of a former incarnation count", m::FORMER_INCARNATION, &["S27"], REPAIR, "C12"),
     mutant("M69", "a writer never learns of a newer configuration", m::NO_REFRESH, &["L5"], ONE, "S18 §4.1"),
     mutant(
         "M64",

@@ -6,12 +6,13 @@
 //! | S2 QuorumDurable | a committed record is on a write quorum of the members that count | M40, M55 |
 //! | S9 SingleWriter | no record that an open epoch does not keep becomes quorate for an older writer | M41 |
 //! | S19 DropAfterFull | a tail drops a record only when every full segment has it | M46 |
-//! | S27 QuorumIntersect | every admissible read quorum contains a holder of every committed record | M36, M36', M39, M41, M42, M42', M45, M47, M55 |
+//! | S27 QuorumIntersect | every admissible read quorum contains a holder of every committed record | M36, M36', M39, M41, M42, M42', M45, M47, M55, M18', M40' |
 //! | S28 ConfigUnique | one number, one configuration | M43 |
 //! | S29 JoinHydrated | who counts has every record that was quorate when it joined | M36–M38 and their variants |
 //! | S30 NoEarlyDiscard | a member that may be gone back to keeps its records | M64 |
 //! | S32 FullBaseline | every admissible read quorum has a full segment | M44 |
 //! | L5 ChangeSettles | the fault-free suffix ends with one set of members, all of whom know it, and the record committed | M68, M69 |
+//! | L7 Repairable | while a read quorum is left it ends with a write quorum of members that take part | M68' |
 //! | L10 ProposersDecide | it ends with a configuration of the greatest number installed, however many were proposed | M43' |
 //!
 //! The last column names only what the table of mutants runs against the property.
@@ -29,7 +30,7 @@ pub type Property = area::Property<Membership>;
 type Group<'a> = area::Context<'a, Membership>;
 
 /// Every property, in the order of the protocol.
-pub const ALL: [Property; 11] = [
+pub const ALL: [Property; 12] = [
     Property {
         id: "S1",
         name: "AckDurable",
@@ -111,6 +112,18 @@ pub const ALL: [Property; 11] = [
         sometimes: |group, world| world.history.len() > 2 && is_terminal(group, world),
     },
     Property {
+        id: "L7",
+        name: "Repairable",
+        formula: "every maximal fault-free path, a read quorum up, ends with a write quorum of the newest installed configuration up",
+        section: "§7, C12",
+        check: repairable,
+        // More than a zone was lost, and everybody is there again.
+        sometimes: |_, world| {
+            let up = world.which(|node| node.standing == Standing::Up);
+            world.lost > 2 && up.len() >= 6 && committed(world, current_writer(world))
+        },
+    },
+    Property {
         id: "L10",
         name: "ProposersDecide",
         formula: "every maximal fault-free path ends with an installed configuration of the greatest number proposed",
@@ -169,7 +182,7 @@ fn quorum_durable(group: Group, world: &World) -> Result<(), Violation> {
     let Some(current) = current(world) else {
         return Ok(());
     };
-    let lost = world.which(|node| node.standing == Standing::Lost);
+    let lost = world.which(|node| matches!(node.standing, Standing::Lost | Standing::Fresh));
     for epoch in records(world).filter(|epoch| !annulled(world, *epoch)) {
         let holding = holding(world, epoch);
         for members in group.rules.readable(current, &world.hydrated()).filter(|members| members.full.is_empty()) {
@@ -292,7 +305,8 @@ fn is_terminal(group: Group, world: &World) -> bool {
             | Action::Refresh { .. }
             | Action::FenceRead { .. }
             | Action::Decide
-            | Action::Truncate { .. } => true,
+            | Action::Truncate { .. }
+            | Action::Recreate { .. } => true,
             Action::Begin { .. }
             | Action::Shrink
             | Action::Recover
@@ -324,6 +338,23 @@ fn proposers_decide(group: Group, world: &World) -> Result<(), Violation> {
     let at = |place: usize| letters(world.which(|node| usize::from(node.configuration) == place));
     let told: Vec<String> = proposed().map(|(place, one)| format!("{one} at {}", at(place))).collect();
     Err(format!("nothing can happen any more, and none is installed of: {}", told.join("; ")))
+}
+
+fn repairable(group: Group, world: &World) -> Result<(), Violation> {
+    if !needs_repair(group, world) || !is_terminal(group, world) {
+        return Ok(());
+    }
+    let up = world.which(|node| node.standing == Standing::Up);
+    Err(format!("nothing can happen any more, and of {} only {} take part", world.newest(), letters(up)))
+}
+
+/// Whether the members that are up suffice to read, and not to write.
+pub(super) fn needs_repair(group: Group, world: &World) -> bool {
+    let up = world.which(|node| node.standing == Standing::Up);
+    current(world).is_some_and(|current| {
+        let readable = current.sets.iter().any(|members| members.enough_to_read(up));
+        readable && !group.rules.is_write_quorum(current, up)
+    })
 }
 
 /// What is still to be done.

@@ -48,6 +48,13 @@ rule_book! {
     outcome: Outcome { EitherSide, NewSide }
     /// What a writer does whose configuration is out of date: it learns of the newer one; it goes on (M69).
     refresh: Refresh { Learns, GoesOn }
+    /// A member that is lost, though too few are left to change members: is created anew by word of the metadata service (C12); is
+    /// not, as S18 §4.1 has it, where a change takes a write quorum (M68').
+    recreation: Recreation { ByTheMetadataService, Never }
+    /// When a member that was created anew takes part: when it is hydrated; at once (M18').
+    recreated: Recreated { WhenHydrated, AtOnce }
+    /// What the incarnation before it has acknowledged: does not count any more; counts (M40').
+    incarnation: Incarnation { CountsAnew, CountsOn }
 }
 
 impl MembershipRules {
@@ -208,6 +215,24 @@ impl MembershipRules {
         self.refresh == Refresh::Learns
     }
 
+    /// Whether a member that is lost may be created anew.
+    #[must_use]
+    pub fn recreates(&self) -> bool {
+        self.recreation == Recreation::ByTheMetadataService
+    }
+
+    /// Whether it takes part before it is hydrated.
+    #[must_use]
+    pub fn takes_part_at_once(&self) -> bool {
+        self.recreated == Recreated::AtOnce
+    }
+
+    /// Whether what it acknowledged before it was lost still counts.
+    #[must_use]
+    pub fn counts_former_incarnations(&self) -> bool {
+        self.incarnation == Incarnation::CountsOn
+    }
+
     /// Whether a segment that is in none of the sets of `configuration` may discard its records.
     #[must_use]
     pub fn may_discard(&self, configuration: &Configuration, outgoing: SegmentId) -> bool {
@@ -251,8 +276,9 @@ impl std::fmt::Display for Exchanged {
 /// The named mistakes, for the mutants: the adopted rules with one decision changed.
 pub(crate) mod mistakes {
     use super::{
-        Discard, Exchange, FullRead, FullWrite, Hydration, Installation, Joiner, JointWrite, MembershipRules,
-        Numbering, Outcome, Recount, Refresh, Shrink, TailDrop, Voters, Watermark,
+        Discard, Exchange, FullRead, FullWrite, Hydration, Incarnation, Installation, Joiner, JointWrite,
+        MembershipRules, Numbering, Outcome, Recount, Recreated, Recreation, Refresh, Shrink, TailDrop, Voters,
+        Watermark,
     };
 
     const A: MembershipRules = MembershipRules::adopted();
@@ -277,5 +303,8 @@ pub(crate) mod mistakes {
     pub const TALLY_KEPT: MembershipRules = MembershipRules { recount: Recount::Never, ..A };
     pub const DISCARD_EARLY: MembershipRules = MembershipRules { discard: Discard::WhenSuspected, ..A };
     pub const NEVER_TAKEN_BACK: MembershipRules = MembershipRules { outcome: Outcome::NewSide, ..A };
+    pub const NEVER_RECREATED: MembershipRules = MembershipRules { recreation: Recreation::Never, ..A };
+    pub const RECREATED_AT_ONCE: MembershipRules = MembershipRules { recreated: Recreated::AtOnce, ..A };
+    pub const FORMER_INCARNATION: MembershipRules = MembershipRules { incarnation: Incarnation::CountsOn, ..A };
     pub const NO_REFRESH: MembershipRules = MembershipRules { refresh: Refresh::GoesOn, ..A };
 }

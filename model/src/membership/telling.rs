@@ -35,6 +35,7 @@ pub(super) fn describe(bounds: &Bounds, action: Action) -> String {
         Action::Discard { segment } => format!("{} discards its records", letter(segment)),
         Action::Drop { segment, epoch } => format!("{} drops the record of {epoch}", letter(segment)),
         Action::Lose { segment } => format!("{} is lost for ever", letter(segment)),
+        Action::Recreate { segment } => format!("metadata → {}: created anew", letter(segment)),
     }
 }
 
@@ -80,6 +81,7 @@ fn node_changes(world: &World, old: &Node, new: &Node) -> Vec<String> {
             Standing::Absent => "is gone".into(),
             Standing::Up => "is created".into(),
             Standing::Lost => "is lost".to_owned(),
+            Standing::Fresh => "is created, and empty".into(),
         });
     }
     if old.configuration != new.configuration {
@@ -132,7 +134,9 @@ pub(super) fn mark(action: Action) -> Mark {
     let writer = |epoch: Epoch| WRITERS + epoch.0 as usize - 1;
     match action {
         Action::Begin { .. } | Action::Shrink | Action::Settle { .. } => Mark::Local { at: 0 },
-        Action::Install { segment, .. } => Mark::Message { from: Some(0), to: lane(segment) },
+        Action::Install { segment, .. } | Action::Recreate { segment } => {
+            Mark::Message { from: Some(0), to: lane(segment) }
+        }
         Action::Hydrate { segment, from } => {
             let first = from.iter(SEGMENTS).next();
             Mark::Message { from: first.filter(|_| from.len() == 1).map(lane), to: lane(segment) }
@@ -166,6 +170,7 @@ pub(super) fn status(world: &World, lane: usize) -> Option<Status> {
         Standing::Absent => return None,
         Standing::Lost => "lost".into(),
         Standing::Up => format!("m{number}, {}", held(node.holds)),
+        Standing::Fresh => format!("m{number}, not hydrated"),
     };
     Some(Status { epoch: node.truncated.0, text })
 }

@@ -42,6 +42,8 @@ pub struct Bounds {
     pub shrinking: Switch,
     /// How many segments may be lost for ever.
     pub losses: u8,
+    /// Whether members that are lost may be created anew.
+    pub recreating: Switch,
     /// Whether states that differ only in the names of interchangeable segments count as one.
     pub symmetry: Switch,
 }
@@ -63,6 +65,7 @@ impl Bounds {
             discarding: Switch::Off,
             shrinking: Switch::Off,
             losses: 0,
+            recreating: Switch::Off,
             symmetry: Switch::On,
         }
     }
@@ -107,6 +110,11 @@ impl Bounds {
     #[must_use]
     pub const fn losing(self, losses: u8) -> Bounds {
         Bounds { losses, ..self }
+    }
+
+    #[must_use]
+    pub const fn recreating(self) -> Bounds {
+        Bounds { recreating: Switch::On, ..self }
     }
 
     /// Whether a state can hold what is asked for.
@@ -181,6 +189,9 @@ impl fmt::Display for Bounds {
         if self.losses > 0 {
             write!(f, ", {} lost", self.losses)?;
         }
+        if self.recreating.is_on() {
+            f.write_str(", created anew")?;
+        }
         if !self.hydrating.is_on() {
             f.write_str(", no hydration")?;
         }
@@ -222,6 +233,8 @@ pub enum Action {
     Drop { segment: SegmentId, epoch: Epoch },
     /// A segment is lost for ever.
     Lose { segment: SegmentId },
+    /// By word of the metadata service there is a new, empty one in its place.
+    Recreate { segment: SegmentId },
 }
 
 impl Action {
@@ -241,7 +254,8 @@ impl Action {
             | Action::Truncate { segment }
             | Action::Discard { segment }
             | Action::Drop { segment, .. }
-            | Action::Lose { segment } => *segment = renamed(*segment),
+            | Action::Lose { segment }
+            | Action::Recreate { segment } => *segment = renamed(*segment),
             Action::Begin { .. }
             | Action::Shrink
             | Action::Settle { .. }
@@ -256,7 +270,7 @@ impl Action {
 /// A segment. All of it is durable.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Node {
-    /// Whether anybody has created it, and it is not lost.
+    /// Whether it takes part.
     pub standing: Standing,
     /// Place of its configuration in the history.
     pub configuration: u8,
@@ -281,6 +295,8 @@ pub enum Standing {
     Absent,
     Up,
     Lost,
+    /// Created anew after it was lost, and not hydrated yet.
+    Fresh,
 }
 
 /// Whether FENCE_READ was answered.
@@ -384,7 +400,7 @@ pub struct World {
 /// The most configurations that the metadata service records in one exploration.
 pub const CONFIGURATIONS: usize = 6;
 
-packed_enum!(Standing { Absent, Up, Lost });
+packed_enum!(Standing { Absent, Up, Lost, Fresh });
 packed_enum!(Answered { No, Yes });
 packed_enum!(Kept { Yes, No });
 packed_enum!(Commit { None, Done, AfterReplacement });
@@ -497,6 +513,9 @@ impl World {
             if self.lost < bounds.losses {
                 take(Action::Lose { segment });
             }
+            if bounds.recreating.is_on() {
+                take(Action::Recreate { segment });
+            }
             if bounds.hydrating.is_on() {
                 self.quorums_for(segment).for_each(|from| take(Action::Hydrate { segment, from }));
             }
@@ -512,10 +531,17 @@ impl World {
 
     /// Sets of one to three segments from which one that is not hydrated could take its records. More would only tell it more.
     fn quorums_for(&self, segment: SegmentId) -> impl Iterator<Item = SegmentSet> + use<> {
-        let node = self.nodes[segment.index()];
-        let wants = node.standing == Standing::Up && node.hydrated < self.asked_of(segment);
-        let most = if wants { 1u32 << SEGMENTS } else { 0 };
+        let most = if self.wants_records(segment) { 1u32 << SEGMENTS } else { 0 };
         (1..most).map(SegmentSet).filter(move |from| from.len() <= 3 && !from.contains(segment))
+    }
+
+    fn wants_records(&self, segment: SegmentId) -> bool {
+        let node = &self.nodes[segment.index()];
+        match node.standing {
+            Standing::Up => node.hydrated < self.asked_of(segment),
+            Standing::Fresh => true,
+            Standing::Absent | Standing::Lost => false,
+        }
     }
 
     /// The number of the configuration since which the newest configuration wants a segment hydrated.
@@ -596,6 +622,7 @@ impl World {
             Action::Discard { segment } => next.discard(rules, segment),
             Action::Drop { segment, epoch } => next.drop_record(rules, segment, epoch),
             Action::Lose { segment } => next.lose(segment),
+            Action::Recreate { segment } => next.recreate(rules, segment),
         };
         happened?;
         (next != *self).then_some(next)
@@ -660,8 +687,8 @@ impl World {
             Standing::Absent if concerned => {
                 *node = Node { standing: Standing::Up, fenced: volume_epoch, truncated: FIRST, ..Node::default() };
             }
-            Standing::Up if concerned && older => {}
-            Standing::Absent | Standing::Up | Standing::Lost => return None,
+            Standing::Up | Standing::Fresh if concerned && older => {}
+            Standing::Absent | Standing::Up | Standing::Lost | Standing::Fresh => return None,
         }
         node.configuration = configuration;
         self.note_installations(rules);
@@ -721,8 +748,7 @@ impl World {
             peer.standing == Standing::Up && (early || self.configuration_of(source).number == number)
         };
         let member = own.everybody().contains(segment) && (own.installed || early);
-        let wanted = node.standing == Standing::Up && node.hydrated < self.asked_of(segment);
-        if !member || !wanted || !from.iter(SEGMENTS).all(serves) {
+        if !member || !self.wants_records(segment) || !from.iter(SEGMENTS).all(serves) {
             return None;
         }
         if !rules.may_hydrate(&self.history[place], from, &self.hydrated()) {
@@ -738,6 +764,7 @@ impl World {
         node.fenced = node.fenced.max(fenced);
         node.truncated = node.truncated.max(truncated);
         node.hydrated = number;
+        node.standing = Standing::Up;
         Some(())
     }
 
@@ -781,6 +808,22 @@ impl World {
         }
         node.standing = Standing::Lost;
         self.lost += 1;
+        Some(())
+    }
+
+    /// The new one has the identity of the lost one and nothing else of it, and is fenced at the volume epoch (C17). What the lost
+    /// one held, and what it promised, are gone: who was it is refused for ever.
+    fn recreate(&mut self, rules: &MembershipRules, segment: SegmentId) -> Option<()> {
+        let configuration = self.history.iter().rposition(|configuration| configuration.installed)? as u8;
+        let fenced = self.volume_epoch();
+        let node = &mut self.nodes[segment.index()];
+        if node.standing != Standing::Lost || !rules.recreates() {
+            return None;
+        }
+        let standing = if rules.takes_part_at_once() { Standing::Up } else { Standing::Fresh };
+        let acknowledged = if rules.counts_former_incarnations() { node.acknowledged } else { Records::default() };
+        let hydrated = node.hydrated;
+        *node = Node { standing, configuration, fenced, truncated: FIRST, acknowledged, hydrated, ..Node::default() };
         Some(())
     }
 
