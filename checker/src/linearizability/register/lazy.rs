@@ -57,7 +57,7 @@
 //! sixteen from return to return, of all pairs of a value and a set of swaps the ones of which most can still become; where none is
 //! left it goes back and on with more ([`marks`]). An order is a proof however it was found. Where it gives up, the operation
 //! that fits nowhere is tried with two values only, its own and any other, which shows most violations; else all is searched. A million
-//! operations of 50 clients, five values, a quarter compare-and-set, 30 indeterminate, take an eighth of the time that way.
+//! operations of 50 clients, five values, a quarter compare-and-set, 30 indeterminate, take a sixth of the time that way.
 //!
 //! So the number of configurations grows with the number of pending reads of different values and of
 //! pending swaps, and not with the number of pending writes.
