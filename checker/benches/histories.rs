@@ -10,7 +10,7 @@
 //! that of the cell. `read`, `check` and `cpu` are seconds: to read the file, to judge it including the linearization, and what
 //! the latter took of a processor, which is less where others use the machine. `after` and `peak` are megabytes resident,
 //! after reading and at most. A cell that does not end within its limit of 60 s says `unknown` and how far it came, and the
-//! command then fails, unless the cell is named in [`UNDECIDED`].
+//! command then fails.
 
 use std::fmt;
 use std::fs;
@@ -25,12 +25,6 @@ use sextant_histories::History;
 use sextant_histories::generate::{Config, Values, Violation, generate};
 
 const TIMEOUT: Duration = Duration::from_secs(60);
-
-/// Cells that no algorithm known to us decides in time, each with the reason.
-const UNDECIDED: [(&str, &str); 1] = [(
-    "reused-cas      50        1e6   30     1 valid",
-    "the search of this many pending compare-and-sets holds thousands of configurations: 0.9 million operations a minute",
-)];
 
 /// What is written.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -170,15 +164,10 @@ fn run(cell: &Cell, folder: &Path) -> io::Result<bool> {
     let output = Command::new(own).arg("--judge").arg(&file).stderr(Stdio::inherit()).output()?;
     let text = String::from_utf8_lossy(&output.stdout);
     let expected = if cell.violated { "Invalid" } else { "Valid" };
-    let named = UNDECIDED.iter().find(|(name, _)| cell.to_string().starts_with(name));
     let decided = output.status.success() && text.contains(expected);
-    let verdict = match (decided, named) {
-        (true, _) => String::new(),
-        (false, Some((_, why))) if text.contains("Unknown") => format!(" ({why})"),
-        _ => format!(" ({expected} was expected)"),
-    };
+    let verdict = if decided { String::new() } else { format!(" ({expected} was expected)") };
     println!("{cell} {}{verdict}", text.trim_end());
-    Ok(decided || named.is_some())
+    Ok(decided)
 }
 
 fn first_line(command: &str, arguments: &[&str]) -> String {
@@ -217,7 +206,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Whether every cell was decided as expected, or is known not to be.
+/// Whether every cell was decided as expected.
 fn table(arguments: &[String]) -> io::Result<bool> {
     let quick = arguments.iter().any(|argument| argument == "--quick");
     let words: Vec<&String> = arguments.iter().filter(|argument| !argument.starts_with("--")).collect();

@@ -10,7 +10,7 @@ use sextant::linearizability::{
     Stack, check,
 };
 use sextant_histories::History;
-use sextant_histories::generate::{Config, Rng, Values, Violation, generate};
+use sextant_histories::generate::{Config, Model as Generated, Recipe, Rng, Values, Violation, generate, make};
 use small::Blunt;
 
 fn certify<M: Model>(history: &History, model: &M) -> Option<Certificate> {
@@ -141,5 +141,23 @@ fn a_long_history_has_a_certificate() {
             read - made,
             start.elapsed() - read
         );
+    }
+}
+
+/// A core of a mutex has half of its operations, and every order of them is tried: those that do the same take turns.
+#[test]
+fn cores_of_hundreds_are_decided() {
+    for flaw in Generated::Mutex.flaws() {
+        let recipe = Recipe { seed: 5, operations: 1_000, violation: Some(*flaw), ..Recipe::of(Generated::Mutex) };
+        let history = History::from_events(make(&recipe).unwrap().events).unwrap();
+        let certificate = certify(&history, &Mutex).unwrap();
+        assert_eq!(certificate.verify(&history, &Mutex), Ok(()), "{}", flaw.name);
+        let Proof::Invalid { key, core } = &certificate.proof else { panic!("{} is valid", flaw.name) };
+        // What was never acquired is released on a key of its own.
+        assert!(core.smallest && core.operations.len() > if flaw.name == "double-grant" { 400 } else { 1 });
+        let mut core = core.clone();
+        core.operations.remove(core.operations.len() / 2);
+        let proof = Proof::Invalid { key: key.clone(), core };
+        wrong(Certificate { proof, ..certificate.clone() }.verify(&history, &Mutex));
     }
 }

@@ -372,26 +372,31 @@ fn worked(process: u32) -> Option<u64> {
     stat.rsplit(')').next()?.split_whitespace().nth(11)?.parse().ok()
 }
 
-/// A search that would take for ever says how far it came, and the files behind it are named as not judged.
+/// A check that would take for ever says how far it came, and the files behind it are named as not judged.
 #[test]
 fn ctrl_c_ends_a_check_with_what_is_known() {
     let folder = tempfile::tempdir().unwrap();
     let hard = folder.path().join("hard.jsonl");
     let hard = hard.to_str().unwrap();
     let recipe = ["--operations", "600", "--clients", "40", "--values", "40", "--change", "90", "--out", hard];
-    assert_eq!(code(&sextant(&[&["history", "generate", "--model", "key-value"][..], &recipe].concat())), 0);
-    let mut check = Command::new(env!("CARGO_BIN_EXE_sextant"));
-    check.args(["history", "check", "--model", "key-value", "--timeout", "600s", "--memory", "8G", hard, hard]);
-    let check = check.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    // After so much work it is in the middle of the search.
-    while worked(check.id()).is_some_and(|ticks| ticks < 30) {
-        std::thread::sleep(std::time::Duration::from_millis(5));
+    let recipe = [&["history", "generate", "--model", "key-value", "--violation", "stale-read"][..], &recipe].concat();
+    assert_eq!(code(&sextant(&recipe)), 0);
+    let promises = [("linearizable", ": interrupted: on key"), ("sequential", ": interrupted: at best")];
+    for (promise, told) in promises {
+        let mut check = Command::new(env!("CARGO_BIN_EXE_sextant"));
+        check.args(["history", "check", "--model", "key-value", "--promise", promise]);
+        check.args(["--timeout", "600s", "--memory", "8G", hard, hard]);
+        let check = check.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        // After so much work it is in the middle of the search.
+        while worked(check.id()).is_some_and(|ticks| ticks < 30) {
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+        assert!(Command::new("kill").args(["-INT", &check.id().to_string()]).status().unwrap().success());
+        let output = check.wait_with_output().unwrap();
+        assert_eq!(code(&output), 2, "{promise}: {}", stderr(&output));
+        assert!(stdout(&output).contains(": unknown (") && stdout(&output).contains(told), "{}", stdout(&output));
+        assert!(stderr(&output).contains("interrupted: 1 files were not judged"), "{}", stderr(&output));
     }
-    assert!(Command::new("kill").args(["-INT", &check.id().to_string()]).status().unwrap().success());
-    let output = check.wait_with_output().unwrap();
-    assert_eq!(code(&output), 2, "{}", stderr(&output));
-    assert!(stdout(&output).contains(": unknown (key-value, ") && stdout(&output).contains(": interrupted: on key"));
-    assert!(stderr(&output).contains("interrupted: 1 files were not judged"), "{}", stderr(&output));
 }
 
 #[test]

@@ -122,3 +122,89 @@ fn a_file_is_followed_while_it_grows() {
         assert_eq!(code, exit, "{text}{error}");
     }
 }
+
+/// Every stream of events can be watched, its format found out, and the line of the violation is that of the file.
+#[test]
+fn every_streaming_format_is_watched() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("history");
+    let name = path.to_str().unwrap();
+    let watch = |model: &str, more: &[&str]| {
+        let arguments = [&["watch", "--model", model, "--idle", "0s"][..], more, &[name]].concat();
+        run(&arguments)
+    };
+    for (to, line) in [("native", 6), ("edn", 6), ("json", 6)] {
+        let (code, _, error) = run(&["convert", INVALID, "--to", to, "--out", name]);
+        assert_eq!(code, 0, "{error}");
+        let (code, text, error) = watch("register", &["--format", to]);
+        assert_eq!(code, 1, "{to}: {text}{error}");
+        let told: usize = text.split("line ").nth(1).unwrap().split(':').next().unwrap().parse().unwrap();
+        assert!(told.abs_diff(line) <= 2, "{to}: {text}");
+        let (code, text, error) = watch("register", &[]);
+        assert!(code == 1 || to == "json", "{to}, found out: {text}{error}");
+        fs::remove_file(&path).unwrap();
+    }
+    let log = |end: &str| {
+        format!(
+            "INFO jepsen.core - go\nINFO jepsen.util - 0\t:invoke\t:write\t1\nINFO jepsen.util - 0\t:ok\t:write\t1\n\
+             INFO jepsen.util - 1\t:invoke\t:cas\t[{end} 3]\nINFO jepsen.util - 1\t:fail\t:cas\t[{end} 3]\n"
+        )
+    };
+    // A cas that failed with its values says that the register held something else.
+    for (end, exit) in [("2", 0), ("1", 1)] {
+        fs::write(&path, log(end)).unwrap();
+        let (code, text, error) = watch("cas-register", &[]);
+        assert_eq!(code, exit, "{text}{error}");
+        assert!(code == 0 || text.contains(": line 5: "), "{text}");
+    }
+    let kv = |seen: &str| {
+        format!(
+            "{{:process 0, :type :invoke, :f :append, :key \"0\", :value \"x\"}}\n{{:process 0, :type :ok, :f :append, :key \"0\", :value \"x\"}}\n\
+             {{:process 1, :type :invoke, :f :get, :key \"0\", :value nil}}\n{{:process 1, :type :ok, :f :get, :key \"0\", :value \"{seen}\"}}\n"
+        )
+    };
+    for (seen, exit) in [("x", 0), ("y", 1)] {
+        fs::write(&path, kv(seen)).unwrap();
+        let (code, text, error) = watch("key-value", &["--format", "porcupine-kv"]);
+        assert_eq!(code, exit, "{text}{error}");
+    }
+    // Each says what is wrong, and where.
+    for (text, reason) in [
+        ("process,f,invoke,return,outcome\n0,read,1,2,ok\n", ": columns is no stream of events"),
+        ("hello\nthere\n", ": unknown format: it begins with \"hello\""),
+        ("{:process 0, :type :ok, :f :read, :value 1}\n\n", ":1:1: process 0 completes nothing"),
+        ("{:process 0, :type :invoke, :f :reed}\n\n", ":1:32: unknown function \"reed\""),
+    ] {
+        fs::write(&path, text).unwrap();
+        let (code, _, error) = watch("register", &[]);
+        assert!(code == 64 && error.starts_with(&format!("error: {name}{reason}")), "{error}");
+    }
+}
+
+/// An interrupted watch has seen a part of the history, and says which.
+#[test]
+fn ctrl_c_ends_a_watch_with_what_is_known() {
+    let mut child = command(&["watch", "--model", "cas-register", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut pipe = child.stdin.take().unwrap();
+    let bytes = fs::read(corpus().join("valid/repeated-values.jsonl")).unwrap();
+    pipe.write_all(&bytes).unwrap();
+    pipe.flush().unwrap();
+    let read = || {
+        let io = fs::read_to_string(format!("/proc/{}/io", child.id())).unwrap_or_default();
+        io.lines().find_map(|line| line.strip_prefix("rchar: ")?.parse::<usize>().ok())
+    };
+    while read().is_some_and(|read| read < bytes.len()) {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    let (code, text, _) = said(child.wait_with_output().unwrap());
+    assert_eq!(code, 2, "{text}");
+    // It may have been caught before it judged what it had read.
+    let told = text.contains(": interrupted: the first ") && text.ends_with(" are linearizable\n");
+    assert!(told || text.contains("no operation ended in ok"), "{text}");
+    drop(pipe);
+}

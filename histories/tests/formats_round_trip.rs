@@ -1,10 +1,11 @@
 //! What is written in a format and read again is the same history.
 
+use std::io::Read;
 use std::sync::Arc;
 
 use proptest::prelude::{Just, ProptestConfig, Strategy, any, prop, prop_assert, prop_assert_eq, prop_oneof, proptest};
-use sextant_histories::formats::{Format, ReadOptions, read_bytes, write};
-use sextant_histories::{Call, Event, History, Key, Kind, Micro, MicroKind, Reply, Value};
+use sextant_histories::formats::{Beginning, Follow, Format, ReadOptions, read_bytes, write};
+use sextant_histories::{Call, Error, Event, History, Key, Kind, Micro, MicroKind, Reply, Value};
 
 fn text() -> impl Strategy<Value = Arc<str>> {
     prop_oneof![
@@ -170,13 +171,25 @@ proptest! {
     }
 }
 
+/// The same event by event.
+fn follow(bytes: &[u8], options: &ReadOptions) -> Result<Vec<Event>, Error> {
+    let (begin, rest) = bytes.split_at(bytes.len() / 3);
+    let mut source = begin.chain(rest);
+    let beginning = Beginning::read("f", &mut source, options)?;
+    Follow::new("f", beginning, source, options).map(|event| event.map(|(_, event)| event)).collect()
+}
+
 fn read_all(bytes: &[u8]) -> Result<(), proptest::test_runner::TestCaseError> {
     for format in Format::ALL.into_iter().map(Some).chain([None]) {
         for salvage in [false, true] {
             let options = ReadOptions { format, salvage, ..ReadOptions::default() };
             let read = read_bytes("f", bytes, &options);
-            let long = read_bytes("f", bytes, &ReadOptions { without_short_cut: true, ..options });
+            let long = read_bytes("f", bytes, &ReadOptions { without_short_cut: true, ..options.clone() });
             prop_assert_eq!(format!("{:?}", &read), format!("{:?}", long), "the short cut says something else");
+            let followed = follow(bytes, &options);
+            if let (Ok(loaded), Ok(events), false) = (&read, followed, salvage) {
+                prop_assert_eq!(events, loaded.history.to_events(), "followed, it is another history");
+            }
             if let Err(error) = read {
                 let text = error.to_string();
                 prop_assert!(text.starts_with('f') && !text.contains('\n'), "{}", text);

@@ -149,11 +149,12 @@ pub(super) fn solve(
         return Outcome::GaveUp("there are too many transactions to search for one".to_owned());
     };
     let deadline = Instant::now().checked_add(options.timeout);
-    let mut solver = Solver { versions, readers, deadline, bytes, first_conflict: None };
+    let mut solver = Solver { versions, readers, deadline, options, bytes, first_conflict: None };
     let decided = Decided { closure, forced: Vec::new() };
     match solver.search(decided, pairs) {
         Some(true) => Outcome::Order,
         Some(false) => Outcome::Conflict(solver.first_conflict.unwrap_or_default()),
+        None if options.is_interrupted() => Outcome::GaveUp("the search for one was interrupted".to_owned()),
         None => Outcome::GaveUp("the search for one met its limits".to_owned()),
     }
 }
@@ -162,6 +163,7 @@ struct Solver<'s> {
     versions: &'s Versions,
     readers: &'s Readers,
     deadline: Option<Instant>,
+    options: &'s Options,
     bytes: usize,
     first_conflict: Option<Vec<Vec<Edge>>>,
 }
@@ -178,11 +180,13 @@ impl Solver<'_> {
         // Branches to try, the next one last: what is decided, and the pairs left.
         let mut branches = vec![(decided, pairs)];
         while let Some((mut decided, mut pairs)) = branches.pop() {
-            if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            if self.is_over() {
                 return None;
             }
-            if !self.decide_forced(&mut decided, &mut pairs) {
-                continue;
+            match self.decide_forced(&mut decided, &mut pairs) {
+                Some(true) => {}
+                Some(false) => continue,
+                None => return None,
             }
             let Some((one, other)) = pairs.pop() else {
                 return Some(true);
@@ -201,9 +205,16 @@ impl Solver<'_> {
         Some(false)
     }
 
-    /// Decides all pairs of which one order is impossible; false if there is one of which both are.
-    fn decide_forced(&mut self, decided: &mut Decided, pairs: &mut Vec<(u32, u32)>) -> bool {
+    fn is_over(&self) -> bool {
+        self.options.is_interrupted() || self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
+    }
+
+    /// Decides all pairs of which one order is impossible; false if there is one of which both are, none at the limits.
+    fn decide_forced(&mut self, decided: &mut Decided, pairs: &mut Vec<(u32, u32)>) -> Option<bool> {
         loop {
+            if self.is_over() {
+                return None;
+            }
             let before = pairs.len();
             let mut conflict = false;
             pairs.retain(|(one, other)| {
@@ -225,10 +236,10 @@ impl Solver<'_> {
                 false
             });
             if conflict {
-                return false;
+                return Some(false);
             }
             if pairs.len() == before {
-                return true;
+                return Some(true);
             }
         }
     }

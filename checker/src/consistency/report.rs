@@ -7,6 +7,7 @@ use sextant_histories::Key;
 
 use super::anomaly::Anomaly;
 use super::promise::Promise;
+use crate::linearizability::Interrupt;
 use crate::verdict::Verdict;
 
 /// What a check may assume, and what it may use before it gives up with `unknown`.
@@ -21,6 +22,14 @@ pub struct Options {
     pub timeout: Duration,
     /// How many configurations a search may hold at once.
     pub configurations: usize,
+    /// Whether somebody wants an end of it. The searches ask; what takes polynomial time goes on to its end.
+    pub interrupt: Option<Interrupt>,
+}
+
+impl Options {
+    pub(super) fn is_interrupted(&self) -> bool {
+        self.interrupt.is_some_and(Interrupt::is_set)
+    }
 }
 
 impl Default for Options {
@@ -31,6 +40,7 @@ impl Default for Options {
             sequential_keys: false,
             timeout: Duration::from_secs(60),
             configurations: 4_000_000,
+            interrupt: None,
         }
     }
 }

@@ -36,7 +36,7 @@ pub(super) fn schedule(database: &Database<'_>, orders: Orders, options: &Option
         if cycles::exists(&graph, Shape::G2Item, kept) != Some(false) {
             return None;
         }
-        let order = Schedule::new(database, &versions, &readers, &graph).run()?;
+        let order = Schedule::new(database, &versions, &readers, &graph).run(&options)?;
         replays(database, &versions, &order).then_some(order)
     })
 }
@@ -99,14 +99,14 @@ impl<'s, 'h> Schedule<'s, 'h> {
         }
     }
 
-    fn run(mut self) -> Option<Vec<u32>> {
+    fn run(mut self, options: &Options) -> Option<Vec<u32>> {
         let count = self.versions.counts.iter().filter(|counts| **counts).count();
         let first: Vec<u32> = (0..self.graph.nodes() as u32).filter(|node| self.waits[*node as usize] == 0).collect();
         first.into_iter().for_each(|node| self.free(node));
         let mut left = PLACEMENTS * count + 1_000;
         let mut after: Option<Rank> = None;
         while self.placed.len() < count {
-            left = left.checked_sub(1)?;
+            left = left.checked_sub(1).filter(|_| !options.is_interrupted())?;
             match self.next(after) {
                 Some(rank) => {
                     self.place(rank);

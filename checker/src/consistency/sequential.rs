@@ -53,7 +53,12 @@ pub fn check_sequential<M: Model>(history: &History, model: &M, options: &Option
 /// The linearizations of all keys as one order; none where there is no such thing. They fit together because they all keep
 /// the order of real time (Herlihy and Wing 1990, Theorem 1).
 fn by_linearizability<M: Model>(history: &History, model: &M, options: &Options) -> Option<Vec<usize>> {
-    let limits = Limits { timeout: options.timeout / 2, configurations: options.configurations, ..Limits::default() };
+    let limits = Limits {
+        timeout: options.timeout / 2,
+        configurations: options.configurations,
+        interrupt: options.interrupt,
+        ..Limits::default()
+    };
     let report = linearizability::check(history, model, &limits);
     let linearizability::Finding::Valid(linearizations) = report.finding else { return None };
     let count: usize = linearizations.iter().map(|linearization| linearization.order.len()).sum();
@@ -254,6 +259,9 @@ impl<'h, 'm, M: Model> Search<'h, 'm, M> {
         loop {
             if self.is_over(&at) {
                 return Finding::Valid(Basis::Order(order));
+            }
+            if rounds.is_multiple_of(1024) && options.is_interrupted() {
+                return self.gave_up("interrupted", best.0);
             }
             rounds += 1;
             if rounds.is_multiple_of(1024) && deadline.is_some_and(|deadline| Instant::now() >= deadline) {

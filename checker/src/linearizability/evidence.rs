@@ -22,7 +22,7 @@ pub struct Evidence {
     pub witnesses: Vec<usize>,
     /// A longest linearization of the operations that returned before.
     pub linearized: Vec<usize>,
-    /// The states that the key can be in when the operation returns.
+    /// The states that the key can be in when the operation returns; empty where they are not known.
     pub states: Vec<String>,
     /// How many events of the history, from its first, are already not linearizable.
     pub prefix: Prefix,
@@ -258,6 +258,7 @@ fn lines(history: &History, operation: &Operation) -> String {
 
 fn states_say(states: &[String]) -> String {
     match states {
+        [] => "another value".to_owned(),
         [one] => one.clone(),
         [others @ .., last] if others.len() <= 4 => format!("{} or {last}", others.join(", ")),
         _ => format!("one of {} other values", states.len()),

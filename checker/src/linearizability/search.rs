@@ -14,7 +14,13 @@
 //!   is pending, so all that must precede it is already in.
 //! * *Of two configurations with the same state and the same changes done*, one that has taken a superset of the
 //!   observers and used at most as many indeterminate operations of each kind can copy every continuation of the other.
+//!
+//! *Beams.* Of a linearizable history one configuration a level is enough, if it is the right one. So the first attempt goes on with a
+//! few from return to return, those of which most can still become, and what it finds is a linearization as good as
+//! any. Where it ends with none left, the next is wider; the last cuts nothing, and its end is an answer, as it is
+//! wherever nothing had to be cut ([`widening`]).
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
@@ -138,7 +144,7 @@ pub(super) struct Dead {
     pub(super) pending: Vec<usize>,
     /// A longest linearization of what returned before.
     pub(super) order: Vec<usize>,
-    /// Every state that can be reached by the time of that return.
+    /// Every state that can be reached by the time of that return; empty where they are not known.
     pub(super) states: Vec<String>,
 }
 
@@ -154,19 +160,124 @@ pub(super) fn search<M: Model>(
     budget: Budget,
     cancelled: Cancelled<'_>,
 ) -> Found {
+    search_in(&BEAMS, plan, automaton, budget, cancelled)
+}
+
+/// In beams of these widths, of which the last cuts nothing.
+pub(super) fn search_in<M: Model>(
+    beams: &[usize],
+    plan: &Plan,
+    automaton: &mut Automaton<'_, M>,
+    budget: Budget,
+    cancelled: Cancelled<'_>,
+) -> Found {
     if plan.symbols.len().saturating_mul(BYTES_EACH) > budget.memory_bytes {
         return Found::Stopped(Stopped::at_once(Stop::Memory));
     }
     match plan.width {
-        0..=64 => Search::<M, 1>::new(plan, automaton, budget, cancelled).run(),
-        65..=256 => Search::<M, 4>::new(plan, automaton, budget, cancelled).run(),
-        257..=WIDEST => Search::<M, { WIDEST / 64 }>::new(plan, automaton, budget, cancelled).run(),
+        0..=64 => widening(beams, budget.effort, attempt::<M, 1>(plan, automaton, budget, cancelled), |_| false),
+        65..=256 => widening(beams, budget.effort, attempt::<M, 4>(plan, automaton, budget, cancelled), |_| false),
+        257..=WIDEST => {
+            widening(beams, budget.effort, attempt::<M, { WIDEST / 64 }>(plan, automaton, budget, cancelled), |_| false)
+        }
         _ => Found::Stopped(Stopped::at_once(Stop::TooWide)),
     }
 }
 
+fn attempt<'a, 'm, M: Model, const W: usize>(
+    plan: &'a Plan,
+    automaton: &'a mut Automaton<'m, M>,
+    budget: Budget,
+    cancelled: Cancelled<'a>,
+) -> impl FnMut(usize, u64) -> Attempt + use<'a, 'm, M, W> {
+    move |beam, ticks| {
+        let mut search = Search::<M, W>::new(plan, automaton, budget, cancelled);
+        (search.beam, search.ticks) = (beam, ticks);
+        let found = search.run();
+        Attempt { found, cut: search.cut, steps: search.ticks, placed: search.returned }
+    }
+}
+
+/// Leaves `most` of them: the best of each group, then the next best of each, as long as there is room. Groups are of configurations that can
+/// go on differently, so that the best of all are not all alike.
+pub(super) fn keep_best<T, G: Ord, R: Ord>(
+    level: &mut Vec<T>,
+    most: usize,
+    group: impl Fn(&T) -> G,
+    rank: impl Fn(&T) -> R,
+) {
+    level.sort_unstable_by_key(|config| (group(config), rank(config)));
+    let mut places: Vec<(usize, R, usize)> = Vec::with_capacity(level.len());
+    let mut place = 0;
+    for (number, config) in level.iter().enumerate() {
+        let goes_on = number > 0 && group(&level[number - 1]) == group(config);
+        place = if goes_on { place + 1 } else { 0 };
+        places.push((place, rank(config), number));
+    }
+    places.select_nth_unstable(most);
+    let mut kept = vec![false; level.len()];
+    places[..most].iter().for_each(|(_, _, number)| kept[*number] = true);
+    let mut number = 0;
+    level.retain(|_| {
+        number += 1;
+        kept[number - 1]
+    });
+}
+
+/// How a search ended that went on with so many configurations at most.
+pub(super) struct Attempt {
+    pub(super) found: Found,
+    /// Whether there were ever more.
+    pub(super) cut: bool,
+    pub(super) steps: u64,
+    pub(super) placed: usize,
+}
+
+/// How many configurations to go on with, at a first attempt and at those that follow. The last cuts nothing.
+const BEAMS: [usize; 3] = [32, 1024, usize::MAX];
+
+/// A search that may take fewer steps than this goes without beams: one that comes to nothing may take as many as the whole search.
+const PATIENT: u64 = 1_000_000;
+
+/// A return at which one configuration comes to more than so many is not looked through to the end in a beam.
+pub(super) const BRANCHES: usize = 64;
+
+/// Searches in a narrow beam, then in wider ones: with how many configurations, and how many steps were taken before. An order is a proof
+/// however it was found; that there is none is one where nothing was cut, or if it is `certain` for another reason that the
+/// operation which fits nowhere does not. The states of such an end are not known then: there may be more than the beam had.
+pub(super) fn widening(
+    beams: &[usize],
+    effort: u64,
+    mut search: impl FnMut(usize, u64) -> Attempt,
+    certain: impl Fn(&Dead) -> bool,
+) -> Found {
+    let (mut before, mut farthest) = (0, 0);
+    let mut found = Found::Stopped(Stopped::at_once(Stop::Effort));
+    let narrow = if effort < PATIENT { beams.len().saturating_sub(1) } else { 0 };
+    for beam in &beams[narrow..] {
+        let attempt = search(*beam, before);
+        before = attempt.steps;
+        farthest = attempt.placed.max(farthest);
+        found = attempt.found;
+        match &mut found {
+            Found::Violation(dead) if attempt.cut => {
+                if certain(dead) {
+                    dead.states.clear();
+                    break;
+                }
+            }
+            Found::Stopped(stopped) => {
+                stopped.placed = farthest;
+                break;
+            }
+            _ => break,
+        }
+    }
+    found
+}
+
 /// The part of a configuration in which two must agree before one can replace the other.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 struct Core<const W: usize> {
     state: u32,
     changes: Bits<W>,
@@ -248,6 +359,9 @@ struct Search<'a, 'm, M: Model, const W: usize> {
     paths: Paths<u32>,
     returned: usize,
     ticks: u64,
+    /// How many configurations to go on with after a return, and whether there were ever more.
+    beam: usize,
+    cut: bool,
 }
 
 /// The levels of one return: configurations that contain the operation, and those still to be extended.
@@ -271,10 +385,12 @@ impl<'a, 'm, M: Model, const W: usize> Search<'a, 'm, M, W> {
             paths: Paths::new(),
             returned: 0,
             ticks: 0,
+            beam: usize::MAX,
+            cut: false,
         }
     }
 
-    fn run(mut self) -> Found {
+    fn run(&mut self) -> Found {
         let mut level = self.first_level();
         for step in &self.plan.steps {
             match *step {
@@ -293,12 +409,25 @@ impl<'a, 'm, M: Model, const W: usize> Search<'a, 'm, M, W> {
                     if levels.with.count == 0 {
                         return Found::Violation(self.dead(item, before, &levels.without));
                     }
-                    level = levels.with;
+                    level = self.narrow(levels.with);
                     self.forget(item);
                 }
             }
         }
         Found::Order(self.order(level.any_path()))
+    }
+
+    /// Goes on with the best of too many.
+    fn narrow(&mut self, level: Level<W>) -> Level<W> {
+        if level.count <= self.beam {
+            return level;
+        }
+        self.cut = true;
+        let mut configs: Vec<Config<W>> = level.configs().collect();
+        keep_best(&mut configs, self.beam, |config| config.core, Config::rank);
+        let mut narrowed = Level::new();
+        configs.into_iter().for_each(|config| narrowed.insert(config));
+        narrowed
     }
 
     fn first_level(&self) -> Level<W> {
@@ -338,7 +467,13 @@ impl<'a, 'm, M: Model, const W: usize> Search<'a, 'm, M, W> {
             self.tick(&levels)?;
             self.place(config, None, &mut levels);
         }
+        let mut looked = 0;
         while let Some(config) = levels.work.pop() {
+            if looked / BRANCHES > self.beam && levels.with.count > 0 {
+                self.cut = true;
+                break;
+            }
+            looked += 1;
             self.tick(&levels)?;
             self.take_pending(&config, &mut levels);
             self.take_indeterminate(&config, &mut levels);
@@ -432,6 +567,12 @@ impl<'a, 'm, M: Model, const W: usize> Search<'a, 'm, M, W> {
 }
 
 impl<const W: usize> Config<W> {
+    /// The lower, the more can still become of it: first how few indeterminate operations it has used, then how few pending
+    /// ones it has yet to explain.
+    fn rank(&self) -> (u32, Reverse<u32>) {
+        (self.rest.used.iter().sum(), Reverse(self.core.changes.len() + self.rest.observed.len()))
+    }
+
     fn copy(&self, state: u32) -> Self {
         Self {
             core: Core { state, changes: self.core.changes },

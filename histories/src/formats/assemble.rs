@@ -8,11 +8,11 @@ use super::source::{At, Bad};
 use crate::error::Fault;
 use crate::event::{Call, Micro, MicroKind, Reply};
 use crate::history::{Builder, History, Outcome};
-use crate::pairing::{Misuse, Pairing};
+use crate::pairing::{Misuse, Open, Pairing};
 use crate::value::{Key, Value};
 
 /// What was odd.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Notes {
     skipped: BTreeMap<String, usize>,
     pub(super) lines_skipped: usize,
@@ -237,7 +237,7 @@ pub(super) fn is_about_accounts(event: &Event) -> bool {
     }
 }
 
-fn read_all_accounts(event: &mut Event) {
+pub(super) fn read_all_accounts(event: &mut Event) {
     let value = event.value.take();
     if event.kind == Kind::Ok {
         event.result = event.result.take().or(value).or(Some(Value::Null));
@@ -333,17 +333,7 @@ impl Joiner {
             return Ok(());
         }
         let open = self.pairing.open(process).ok_or_else(|| misuse(Misuse::NotInvoked { process }))?;
-        if !event.f.is_that_of(&open.call) {
-            return Err(misuse(Misuse::Disagrees { process, field: "f" }));
-        }
-        if event.key.as_ref().is_some_and(|own| *own != open.key) {
-            return Err(misuse(Misuse::Disagrees { process, field: "key" }));
-        }
-        let outcome = match event.kind {
-            Kind::Ok => reply(event, &open.call, self.rules)?.map_or(Outcome::Fail, Outcome::Ok),
-            Kind::Info => Outcome::Indeterminate,
-            Kind::Fail | Kind::Invoke => Outcome::Fail,
-        };
+        let outcome = outcome(event, open, self.rules)?;
         let operation = self.pairing.end(process, outcome == Outcome::Indeterminate).map_err(misuse)?;
         self.history.end(operation, outcome, time);
         Ok(())
@@ -352,6 +342,23 @@ impl Joiner {
     pub(super) fn finish(self, about: Option<String>) -> History {
         self.history.finish(None).described(about, self.lines)
     }
+}
+
+/// How a completion ends what is open.
+pub(super) fn outcome(event: Event, open: &Open, rules: Rules) -> Result<Outcome, Bad> {
+    let (at, process) = (event.at, event.process.unwrap_or_default());
+    let disagrees = |field| Err(Bad { at, fault: Fault::Misuse(Misuse::Disagrees { process, field }) });
+    if !event.f.is_that_of(&open.call) {
+        return disagrees("f");
+    }
+    if event.key.as_ref().is_some_and(|own| *own != open.key) {
+        return disagrees("key");
+    }
+    Ok(match event.kind {
+        Kind::Ok => reply(event, &open.call, rules)?.map_or(Outcome::Fail, Outcome::Ok),
+        Kind::Info => Outcome::Indeterminate,
+        Kind::Fail | Kind::Invoke => Outcome::Fail,
+    })
 }
 
 /// None for a reply that says nothing.
@@ -413,7 +420,7 @@ fn repeats(call: &Call, value: &Value) -> bool {
     }
 }
 
-fn call(event: Event) -> Result<Call, Bad> {
+pub(super) fn call(event: Event) -> Result<Call, Bad> {
     let Event { at, f, value, result, differed, .. } = event;
     if differed || result.is_some() {
         return Err(Bad::malformed(at, "`applied` and `result` belong to an ok"));

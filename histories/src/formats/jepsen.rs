@@ -94,7 +94,7 @@ pub(super) fn read_edn<R: Read>(source: Source<R>, dialect: Dialect, way: Way) -
 }
 
 /// Anybody may comment out anything: only a map that has one of our fields is a header.
-fn edn_header<R: Read>(parser: &edn::Parser<R>) -> Result<Header, Bad> {
+pub(super) fn edn_header<R: Read>(parser: &edn::Parser<R>) -> Result<Header, Bad> {
     let header = parser.discarded().map(header).transpose()?;
     Ok(header.flatten().unwrap_or_default())
 }
@@ -187,7 +187,7 @@ fn finish(outcome: Result<(), Bad>, mut parsed: Parsed) -> Result<Parsed, Bad> {
 }
 
 /// A map without a type, with something to say about all that follow.
-fn header(form: &Form) -> Result<Option<Header>, Bad> {
+pub(super) fn header(form: &Form) -> Result<Option<Header>, Bad> {
     let Node::Map(entries) = &form.node else {
         return Ok(None);
     };
@@ -253,6 +253,14 @@ impl<'a> Fields<'a> {
 }
 
 fn event(form: &Form, dialect: Dialect, parsed: &mut Parsed) -> Result<(), Bad> {
+    if let Some(event) = event_of(form, dialect, &mut parsed.notes)? {
+        parsed.take(event);
+    }
+    Ok(())
+}
+
+/// None of a process that is no client.
+pub(super) fn event_of(form: &Form, dialect: Dialect, notes: &mut Notes) -> Result<Option<Event>, Bad> {
     let fields = Fields::of(form)?;
     let kind = kind(&fields, form.at)?;
     let process = match fields.process.filter(|process| !process.is_nil()) {
@@ -261,8 +269,8 @@ fn event(form: &Form, dialect: Dialect, parsed: &mut Parsed) -> Result<(), Bad> 
             Some(unsigned(number).ok_or_else(|| Bad::malformed(*at, "a process is an integer from 0 on"))?)
         }
         Some(other) => {
-            parsed.notes.skip(other.name().unwrap_or(other.kind()));
-            return Ok(());
+            notes.skip(other.name().unwrap_or(other.kind()));
+            return Ok(None);
         }
     };
     let f = function(&fields, form.at, dialect)?;
@@ -274,7 +282,7 @@ fn event(form: &Form, dialect: Dialect, parsed: &mut Parsed) -> Result<(), Bad> 
         }
         key => key,
     };
-    let event = Event {
+    Ok(Some(Event {
         at: form.at,
         process,
         kind,
@@ -290,9 +298,7 @@ fn event(form: &Form, dialect: Dialect, parsed: &mut Parsed) -> Result<(), Bad> 
         },
         index: count(fields.index, "index")?,
         time: count(fields.time, "time")?,
-    };
-    parsed.take(event);
-    Ok(())
+    }))
 }
 
 fn kind(fields: &Fields<'_>, at: At) -> Result<Kind, Bad> {

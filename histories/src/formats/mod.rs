@@ -10,6 +10,7 @@ mod columns;
 mod detect;
 mod edn;
 mod etcd;
+mod follow;
 mod form;
 mod jepsen;
 mod json;
@@ -26,6 +27,7 @@ use std::fs::File;
 use std::io::{self, Cursor, ErrorKind, Read, Seek};
 use std::path::Path;
 
+pub use follow::{Beginning, Follow};
 pub use write::write;
 
 use crate::error::{Error, Fault};
@@ -135,6 +137,9 @@ impl Format {
 
     /// Those that [`write`](fn@write) knows.
     pub const WRITTEN: [Self; 3] = [Self::Native, Self::Edn, Self::Json];
+
+    /// Those that [`Follow`] knows: streams of events.
+    pub const FOLLOWED: [Self; 5] = [Self::Native, Self::Edn, Self::Json, Self::PorcupineEtcd, Self::PorcupineKv];
 
     /// As the command line has it.
     pub fn name(self) -> &'static str {

@@ -42,14 +42,14 @@ pub(super) fn read<R: Read>(reader: R) -> Result<Parsed, Bad> {
     Ok(parsed)
 }
 
-enum Line {
+pub(super) enum Line {
     Event(Event),
     /// Of this process, which is no client.
     Skipped(String),
     Other,
 }
 
-fn event(text: &str, line: u32) -> Result<Line, Bad> {
+pub(super) fn event(text: &str, line: u32) -> Result<Line, Bad> {
     let here = |offset: usize| At { line, column: u32::try_from(offset + 1).unwrap_or(u32::MAX) };
     let Some(mark) = text.find(MARK) else {
         let first = text.split_whitespace().next();

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::io;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use sextant::consistency::Promise;
@@ -17,7 +17,7 @@ use sextant_histories::formats::{self, Loaded, Order};
 use super::input::Input;
 use super::model::{ModelName, WithModel};
 use super::picture;
-use super::promise::{PromiseArgs, PromiseName};
+use super::promise::{Asked, PromiseArgs, PromiseName, not_judged};
 use super::timeline::timeline;
 use super::verify::write as certify;
 use crate::cli::{interrupt, output};
@@ -66,16 +66,14 @@ pub struct Check {
 /// One file, to be judged by the model that was asked for.
 struct Judge<'a> {
     check: &'a Check,
-    file: &'a Path,
-    history: &'a History,
-    interrupt: Option<Interrupt>,
+    asked: &'a Asked<'a>,
 }
 
 impl WithModel for Judge<'_> {
     type Output = io::Result<Exit>;
 
     fn with<M: Model>(self, model: &M) -> io::Result<Exit> {
-        self.check.judge_by(self.file, self.history, model, self.interrupt)
+        self.check.judge_by(self.asked, model)
     }
 }
 
@@ -100,28 +98,26 @@ impl Check {
             output::error("--certificate is for one history");
             return Ok(Exit::Unreadable);
         }
-        // Other promises are not asked whether they may go on: there a signal ends the program.
-        let interrupt = match self.promise.promise {
-            PromiseName::Linearizable => Some(interrupt::for_ever()?),
-            PromiseName::Other(_) => None,
-        };
+        let interrupt = interrupt::for_ever()?;
         let mut exits = Vec::new();
         for (number, file) in self.files.iter().enumerate() {
-            if interrupt.is_some_and(Interrupt::is_set) {
-                output::note(&format!("interrupted: {} files were not judged", self.files.len() - number));
+            if interrupt.is_set() {
+                not_judged(self.files.len() - number);
                 exits.push(Exit::Unknown);
                 break;
             }
-            exits.push(self.judge(file, interrupt)?);
+            exits.push(self.judge(file, interrupt, self.files.len() - number - 1)?);
         }
         Ok(Exit::of_all(exits))
     }
 
-    fn judge(&self, file: &Path, interrupt: Option<Interrupt>) -> io::Result<Exit> {
+    fn judge(&self, file: &Path, interrupt: Interrupt, behind: usize) -> io::Result<Exit> {
         let Some(Loaded { history, conventions, .. }) = self.input.load(file) else {
             return Ok(Exit::Unreadable);
         };
         let promise = self.promise.promise;
+        let (timeout, as_json, begun) = (self.timeout, self.json, Instant::now());
+        let asked = Asked { file, history: &history, timeout, as_json, interrupt, begun, behind };
         if conventions.order == Order::Sessions && promise.needs_time() {
             let name = promise.name();
             output::error(&format!("{}: has sessions and no times, so nothing says what is {name}", file.display()));
@@ -136,11 +132,9 @@ impl Check {
                         return Ok(Exit::Unreadable);
                     }
                 };
-                model.apply(&history, initial, Judge { check: self, file, history: &history, interrupt })
+                model.apply(&history, initial, Judge { check: self, asked: &asked })
             }
-            (PromiseName::Other(promise), _) => {
-                self.promise.judge(promise, file, &history, conventions.initial, self.timeout, self.json)
-            }
+            (PromiseName::Other(promise), _) => self.promise.judge(promise, &asked, conventions.initial),
             (PromiseName::Linearizable, None) => {
                 output::error("--promise linearizable needs a --model");
                 Ok(Exit::Unreadable)
@@ -148,22 +142,17 @@ impl Check {
         }
     }
 
-    fn judge_by<M: Model>(
-        &self,
-        file: &Path,
-        history: &History,
-        model: &M,
-        interrupt: Option<Interrupt>,
-    ) -> io::Result<Exit> {
+    fn judge_by<M: Model>(&self, asked: &Asked<'_>, model: &M) -> io::Result<Exit> {
         if self.promise.promise == PromiseName::Other(Promise::Sequential) {
-            return self.promise.judge_sequential(file, history, model, self.timeout, self.json);
+            return self.promise.judge_sequential(asked, model);
         }
+        let Asked { file, history, interrupt, .. } = *asked;
         let own = Limits::default();
         let limits = Limits {
             timeout: self.timeout,
             memory_bytes: self.memory,
             threads: self.threads.unwrap_or(own.threads),
-            interrupt,
+            interrupt: Some(interrupt),
             vacuous: self.vacuous,
             ..own
         };

@@ -9,6 +9,16 @@ use crate::cli::output;
 
 #[derive(Debug, clap::Args)]
 pub struct Input {
+    #[command(flatten)]
+    reading: Reading,
+    /// Of a file that stops in the middle, take what stands before
+    #[arg(long, help_heading = "Reading")]
+    salvage: bool,
+}
+
+/// What is read event by event, and what is read as a whole, have these in common.
+#[derive(Debug, clap::Args)]
+pub struct Reading {
     /// How the history is written down; auto finds out from the content
     #[arg(long, default_value = "auto", value_parser = format, value_name = "FORMAT", help_heading = "Reading")]
     format: Asked,
@@ -21,9 +31,6 @@ pub struct Input {
     /// Refuse a file whose times go backwards, instead of a warning
     #[arg(long, help_heading = "Reading")]
     strict_time: bool,
-    /// Of a file that stops in the middle, take what stands before
-    #[arg(long, help_heading = "Reading")]
-    salvage: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +65,12 @@ impl Input {
     }
 
     pub fn options(&self) -> ReadOptions {
+        ReadOptions { salvage: self.salvage, ..self.reading.options() }
+    }
+}
+
+impl Reading {
+    pub fn options(&self) -> ReadOptions {
         ReadOptions {
             format: match self.format {
                 Asked::Auto => None,
@@ -65,7 +78,6 @@ impl Input {
             },
             initial: self.initial.clone(),
             strict_time: self.strict_time,
-            salvage: self.salvage,
             independent: match self.independent {
                 When::Auto => Independent::Auto,
                 When::Yes => Independent::Yes,

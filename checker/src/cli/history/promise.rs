@@ -1,15 +1,17 @@
 //! `sextant history check --promise`: other promises than linearizability.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::io;
 use std::path::Path;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use clap::builder::PossibleValue;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
-use sextant::consistency::{Basis, Finding, Options, Promise, Report, Violation, check, check_sequential};
-use sextant::linearizability::Model;
+use sextant::consistency::{Basis, Finding, Options, Promise, Report, Unknown, Violation, check, check_sequential};
+use sextant::linearizability::{Interrupt, Model};
 use sextant::verdict::{Exit, Verdict};
 use sextant_histories::{Call, History, Micro, MicroKind, Operation, Outcome, Reply, Value};
 
@@ -78,47 +80,94 @@ pub struct PromiseArgs {
     sequential_keys: bool,
 }
 
+/// One file, and how to judge it.
+pub struct Asked<'a> {
+    pub file: &'a Path,
+    pub history: &'a History,
+    pub timeout: Duration,
+    pub as_json: bool,
+    pub interrupt: Interrupt,
+    pub begun: Instant,
+    /// How many files are to be judged after it.
+    pub behind: usize,
+}
+
 impl PromiseArgs {
     /// Judges one file by a promise that needs no model. `initial` is what a register holds before its first write.
-    pub fn judge(
-        &self,
-        promise: Promise,
-        file: &Path,
-        history: &History,
-        initial: Value,
-        timeout: Duration,
-        as_json: bool,
-    ) -> io::Result<Exit> {
-        report(file, history, &check(history, promise, &self.options(initial, timeout)), as_json)
+    pub fn judge(&self, promise: Promise, asked: &Asked<'_>, initial: Value) -> io::Result<Exit> {
+        let options = self.options(asked, initial);
+        asked.report(promise, || check(asked.history, promise, &options))
     }
 
     /// Judges one file by sequential consistency of a model.
-    pub fn judge_sequential<M: Model>(
-        &self,
-        file: &Path,
-        history: &History,
-        model: &M,
-        timeout: Duration,
-        as_json: bool,
-    ) -> io::Result<Exit> {
-        let options = self.options(Value::Null, timeout);
-        report(file, history, &check_sequential(history, model, &options), as_json)
+    pub fn judge_sequential<M: Model>(&self, asked: &Asked<'_>, model: &M) -> io::Result<Exit> {
+        let options = self.options(asked, Value::Null);
+        asked.report(Promise::Sequential, || check_sequential(asked.history, model, &options))
     }
 
-    fn options(&self, initial: Value, timeout: Duration) -> Options {
+    fn options(&self, asked: &Asked<'_>, initial: Value) -> Options {
         Options {
             initial,
-            timeout,
+            timeout: asked.timeout,
             linearizable_keys: self.linearizable_keys,
             sequential_keys: self.sequential_keys,
+            interrupt: Some(asked.interrupt),
             ..Options::default()
         }
     }
 }
 
-fn report(file: &Path, history: &History, report: &Report, as_json: bool) -> io::Result<Exit> {
-    output::line(&if as_json { json(file, history, report)? } else { text(file, history, report) })?;
-    Ok(report.verdict().into())
+/// How long after a signal a check has to say how far it came. The searches take milliseconds; what takes polynomial time is not
+/// asked, and may have minutes to go with millions of transactions.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// How often to look for a signal.
+const LOOK: Duration = Duration::from_millis(20);
+
+impl Asked<'_> {
+    fn report(&self, promise: Promise, work: impl FnOnce() -> Report + Send) -> io::Result<Exit> {
+        let report = thread::scope(|scope| {
+            let judging = scope.spawn(work);
+            let mut since: Option<Instant> = None;
+            while !judging.is_finished() {
+                if self.interrupt.is_set() && since.get_or_insert_with(Instant::now).elapsed() >= GRACE {
+                    self.abandon(promise);
+                }
+                thread::park_timeout(LOOK);
+            }
+            judging.join()
+        });
+        let report = report.unwrap_or_else(|panicked| std::panic::resume_unwind(panicked));
+        self.say(&report)?;
+        Ok(report.verdict().into())
+    }
+
+    fn say(&self, report: &Report) -> io::Result<()> {
+        let Self { file, history, .. } = *self;
+        output::line(&if self.as_json { json(file, history, report)? } else { text(file, history, report) })
+    }
+
+    /// Ends the program: nobody can ask the thread that judges to stop.
+    fn abandon(&self, promise: Promise) -> ! {
+        let why = "interrupted: the history was read, and is judged as a whole, which was not finished";
+        let report = Report {
+            promise,
+            operations: self.history.operations().len(),
+            keys: self.history.operations().iter().map(|operation| &operation.key).collect::<BTreeSet<_>>().len(),
+            elapsed: self.begun.elapsed(),
+            finding: Finding::Unknown(Unknown::GaveUp(why.into())),
+        };
+        // There is nothing to be done about an error any more.
+        let said = self.say(&report);
+        if self.behind > 0 {
+            not_judged(self.behind);
+        }
+        std::process::exit(if said.is_ok() { Exit::Unknown } else { Exit::Harness }.code().into())
+    }
+}
+
+pub fn not_judged(files: usize) {
+    output::note(&format!("interrupted: {files} files were not judged"));
 }
 
 /// One line of `--json`. The field names are an interface.

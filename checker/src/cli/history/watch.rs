@@ -1,8 +1,9 @@
 //! `sextant history watch`: judge a history while it is recorded.
 
 use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::fs::File;
-use std::io::{self, BufReader, Read};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -14,10 +15,11 @@ use std::time::{Duration, Instant};
 use sextant::linearizability::Model;
 use sextant::linearizability::online::{Checker, Status};
 use sextant::verdict::{Exit, Verdict};
-use sextant_histories::{Event, Fault, History, Kind, Moment, Operation, Outcome, Reader, Value};
+use sextant_histories::formats::{Beginning, Follow, ReadOptions};
+use sextant_histories::{Event, Fault, History, Kind, Moment, Operation, Outcome};
 
 use super::check::duration;
-use super::input::value;
+use super::input::Reading;
 use super::model::{ModelName, WithModel};
 use super::timeline::ended;
 use crate::cli::{interrupt, output};
@@ -25,18 +27,18 @@ use crate::cli::{interrupt, output};
 /// Judges a history while it is recorded, and stops at the first event that cannot be.
 ///
 /// Memory is bounded by how many operations are open at once, not by the length of the history. Ctrl-C ends it with what
-/// is known by then; so does the end of standard input.
+/// is known by then, which is no verdict on a history that goes on: unknown, unless it was invalid before. So does the end of standard
+/// input, which is the end of the history. The formats that can be followed are native, edn, json, porcupine-etcd and
+/// porcupine-kv; of edn and json what only a whole file can tell is refused: an order by index that is not that of the lines, events
+/// without a process, drains.
 #[derive(Debug, clap::Args)]
 pub struct Watch {
-    /// A history in the native format that may still grow, or `-` for standard input
+    /// A history that may still grow, or `-` for standard input
     #[arg(value_name = "FILE")]
     file: PathBuf,
     /// What the keys of the system are
     #[arg(long, value_enum)]
     model: ModelName,
-    /// What registers hold before the first write, as JSON: null, 0, "x"
-    #[arg(long, value_parser = value, allow_hyphen_values = true, value_name = "VALUE")]
-    initial: Option<Value>,
     /// Stop when the file has not grown for so long: 5s, 500ms, 2m, or seconds
     #[arg(long, value_name = "TIME", value_parser = duration)]
     idle: Option<Duration>,
@@ -46,6 +48,8 @@ pub struct Watch {
     /// How many configurations of a key to hold before the verdict is unknown
     #[arg(long, default_value_t = 1_000_000, value_name = "COUNT")]
     configurations: usize,
+    #[command(flatten)]
+    reading: Reading,
 }
 
 /// After how many events of a key, and after how many in all, to look whether they can be, while there are more to be read.
@@ -59,13 +63,13 @@ impl Watch {
     pub fn run(&self) -> io::Result<Exit> {
         let interrupt = interrupt::flag_on_signal()?;
         let quiet = Rc::new(Cell::new(false));
-        let source: Box<dyn Source> = if self.file == Path::new("-") {
-            Box::new(Piped::new(interrupt))
+        let mut source: Box<dyn Source> = if self.file == Path::new("-") {
+            Box::new(Piped::new(interrupt.clone()))
         } else {
             match File::open(&self.file) {
                 Ok(file) => Box::new(Growing {
                     file,
-                    interrupt,
+                    interrupt: interrupt.clone(),
                     idle: self.idle,
                     until_complete: self.until_complete,
                     quiet: quiet.clone(),
@@ -77,9 +81,20 @@ impl Watch {
                 }
             }
         };
-        match self.model.initial(Value::Null, self.initial.clone()) {
+        let options = self.reading.options();
+        let beginning = match Beginning::read(self.name(), Patient(&mut *source), &options) {
+            Ok(beginning) => beginning,
+            Err(error) => {
+                output::error(&error.to_string());
+                return Ok(Exit::Unreadable);
+            }
+        };
+        match self.model.initial(beginning.conventions.initial.clone(), options.initial.clone()) {
             // Of the history nothing is known yet.
-            Ok(initial) => self.model.apply(&History::default(), initial, Judge { watch: self, source, quiet: &quiet }),
+            Ok(initial) => {
+                let judge = Judge { watch: self, beginning, options, source, quiet: &quiet, interrupt: &interrupt };
+                self.model.apply(&History::default(), initial, judge)
+            }
             Err(reason) => {
                 output::error(&reason);
                 Ok(Exit::Unreadable)
@@ -94,8 +109,11 @@ impl Watch {
 
 struct Judge<'a> {
     watch: &'a Watch,
+    beginning: Beginning,
+    options: ReadOptions,
     source: Box<dyn Source>,
     quiet: &'a Cell<bool>,
+    interrupt: &'a AtomicBool,
 }
 
 impl WithModel for Judge<'_> {
@@ -105,13 +123,17 @@ impl WithModel for Judge<'_> {
         let name = self.watch.name();
         let checker = RefCell::new(Checker::new(model, self.watch.configurations).looking_every(EVERY));
         let source = Attentive { source: self.source, checker: &checker };
-        let mut reader = Reader::new(&name, BufReader::with_capacity(1 << 16, source));
-        let mut told = false;
-        while let Some(next) = reader.next() {
+        let mut follow = Follow::new(&name, self.beginning, source, &self.options);
+        let mut lines = Lines::default();
+        let mut gap_line = None;
+        for next in &mut follow {
             let event = match next {
-                Ok((_, event)) => event,
-                // The recorder was in the middle of a line when the watch ended.
-                Err(error) if matches!(error.fault, Fault::TruncatedLastLine) => break,
+                Ok((line, event)) => {
+                    lines.note(line);
+                    event
+                }
+                // The recorder was in the middle of an event when the watch ended.
+                Err(error) if matches!(error.fault, Fault::TruncatedLastLine | Fault::Truncated(_)) => break,
                 Err(error) => {
                     output::error(&error.to_string());
                     return Ok(Exit::Unreadable);
@@ -124,27 +146,38 @@ impl WithModel for Judge<'_> {
                 checker.look();
             }
             match checker.status() {
-                Status::Unknown(gap) if !told => {
-                    told = true;
-                    let line = line(&reader, gap.event());
-                    output::note(&format!("{name}: from line {line} on not every violation is seen: {gap}"));
+                Status::Unknown(gap) if gap_line.is_none() => {
+                    let line = lines.of(gap.event());
+                    output::note(&format!("{name}: from {line} on not every violation is seen: {gap}"));
+                    gap_line = Some(line);
                 }
                 Status::Invalid { .. } => break,
                 Status::Unknown(_) | Status::Valid => {}
             }
             self.quiet.set(checker.is_quiet());
         }
+        for warning in follow.warnings() {
+            output::note(&format!("warning: {name}: {warning}"));
+        }
         let mut checker = checker.borrow_mut();
         checker.look();
-        let verdict = checker.verdict();
+        let mut verdict = checker.verdict();
         let size = format!("{}, {} operations, {} keys", model.name(), checker.operations(), checker.keys());
         let because = match checker.status() {
             Status::Invalid { event, key } => {
                 let why = checker.violation().map(impossible).unwrap_or_default();
-                format!(": line {}: on key {key}, {why}", line(&reader, *event))
+                format!(": {}: on key {key}, {why}", lines.of(*event))
             }
-            Status::Unknown(gap) => format!(": line {}: {gap}", line(&reader, gap.event())),
+            Status::Unknown(gap) => format!(": {}: {gap}", gap_line.unwrap_or_else(|| lines.of(gap.event()))),
             _ if verdict == Verdict::Unknown => ": no operation ended in ok, so there is nothing to check".into(),
+            _ if self.interrupt.load(Ordering::Relaxed) => {
+                verdict = Verdict::Unknown;
+                format!(
+                    ": interrupted: the first {} events, up to {}, are linearizable",
+                    checker.events(),
+                    lines.last()
+                )
+            }
             _ => String::new(),
         };
         output::line(&format!("{name}: {verdict} ({size}){because}"))?;
@@ -152,9 +185,37 @@ impl WithModel for Judge<'_> {
     }
 }
 
-/// The line, from 1, of an event, from 0.
-fn line<R: io::BufRead>(reader: &Reader<R>, event: usize) -> usize {
-    event + 1 + usize::from(reader.about().is_some())
+/// On which lines the last events stand. What is said of an event is said soon after it.
+#[derive(Default)]
+struct Lines {
+    last: VecDeque<usize>,
+    events: usize,
+}
+
+/// More than come between two looks.
+const KEPT: usize = 4 * ALL;
+
+impl Lines {
+    fn note(&mut self, line: usize) {
+        if self.last.len() == KEPT {
+            self.last.pop_front();
+        }
+        self.last.push_back(line);
+        self.events += 1;
+    }
+
+    /// Of an event, from 0.
+    fn of(&self, event: usize) -> String {
+        let first = self.events - self.last.len();
+        match event.checked_sub(first).and_then(|place| self.last.get(place)) {
+            Some(line) => format!("line {line}"),
+            None => format!("event {}", event + 1),
+        }
+    }
+
+    fn last(&self) -> String {
+        self.events.checked_sub(1).map_or_else(|| "none".into(), |event| self.of(event))
+    }
 }
 
 fn impossible(event: &Event) -> String {
@@ -182,6 +243,20 @@ trait Source {
     /// A moment in which something may come.
     fn wait(&mut self) {
         thread::sleep(LOOK);
+    }
+}
+
+/// Waits.
+struct Patient<'a>(&'a mut dyn Source);
+
+impl Read for Patient<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            if let Some(read) = self.0.now(buffer)? {
+                return Ok(read);
+            }
+            self.0.wait();
+        }
     }
 }
 

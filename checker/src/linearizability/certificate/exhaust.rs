@@ -15,9 +15,10 @@
 //! * *Sets*: elements are independent of each other, so free operations on elements that no member names are out.
 //!
 //! Free operations that ask for the same are counted, not told apart; between two members, those that lead from a state
-//! back to it are not needed.
+//! back to it are not needed; and with more of each left one can do as much. Members that asked for the same and were told the same take
+//! turns in the order of their returns. So a core of a mutex, which has hundreds, takes as many situations.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 
 use sextant_histories::{Call, Operation, Outcome, Reply, Value};
 
@@ -54,45 +55,82 @@ enum Swaps {
 
 fn any_order<M: Model>(model: &M, members: &[&Operation], free: Vec<(Call, u32)>) -> Exhausted {
     let (calls, counts): (Vec<Call>, Vec<u32>) = free.into_iter().unzip();
-    let first = Situation { done: vec![false; members.len()], state: model.initial(), left: counts };
-    Trial { model, members, calls, seen: HashSet::new() }.any_order(first)
+    let first = Situation { done: vec![0; members.len().div_ceil(64)], state: model.initial(), left: counts };
+    Trial { model, members, kinds: kinds(members), calls, seen: HashMap::new(), held: 0 }.any_order(first)
 }
 
-/// Where a partial order has come: which members are in, the state, and how many free operations of each kind are left.
-#[derive(Clone, PartialEq, Eq, Hash)]
+/// Of each member the number of its kind: those that asked for the same and were told the same.
+fn kinds(members: &[&Operation]) -> Vec<usize> {
+    let mut numbers: HashMap<(&Call, Option<&Reply>), usize> = HashMap::new();
+    let mut kinds = Vec::with_capacity(members.len());
+    for member in members {
+        let next = numbers.len();
+        kinds.push(*numbers.entry((&member.call, member.reply())).or_insert(next));
+    }
+    kinds
+}
+
+/// Where a partial order has come: which members are in, as bits, the state, and how many free operations of each kind are left.
+#[derive(Clone)]
 struct Situation<S> {
-    done: Vec<bool>,
+    done: Vec<u64>,
     state: S,
-    left: Vec<u32>,
+    left: Counts,
+}
+
+/// Of each kind of free operations how many are left.
+type Counts = Vec<u32>;
+
+impl<S> Situation<S> {
+    fn is_done(&self, place: usize) -> bool {
+        self.done[place / 64] >> (place % 64) & 1 == 1
+    }
 }
 
 struct Trial<'a, M: Model> {
     model: &'a M,
     members: &'a [&'a Operation],
+    kinds: Vec<usize>,
     calls: Vec<Call>,
-    seen: HashSet<Situation<M::State>>,
+    /// With how many free operations left each was tried, as none that has more of each.
+    seen: HashMap<(Vec<u64>, M::State), Vec<Counts>>,
+    held: usize,
 }
 
 impl<M: Model> Trial<'_, M> {
     fn any_order(&mut self, first: Situation<M::State>) -> Exhausted {
-        let most = MOST.min(MOST_BYTES / (first.done.len() + 4 * first.left.len() + 1));
+        let most = MOST.min(MOST_BYTES / (8 * first.done.len() + 4 * first.left.len() + 1));
         let mut untried = vec![first];
         while let Some(situation) = untried.pop() {
-            let claims = |(member, done): (&&Operation, &bool)| !done && member.returned().is_some();
-            if !self.members.iter().zip(&situation.done).any(claims) {
+            let claims = |place: usize| !situation.is_done(place) && self.members[place].returned().is_some();
+            if !(0..self.members.len()).any(claims) {
                 return Exhausted::Possible;
             }
-            if self.seen.len() >= most {
+            if self.held >= most {
                 return Exhausted::TooMany;
             }
-            if self.seen.contains(&situation) {
-                continue;
+            if self.is_new(&situation) {
+                self.free_steps(&situation, &mut untried);
+                self.member_steps(&situation, &mut untried);
             }
-            self.free_steps(&situation, &mut untried);
-            self.member_steps(&situation, &mut untried);
-            self.seen.insert(situation);
         }
         Exhausted::Impossible
+    }
+
+    /// Whether none was tried that has the same members, the same state, and as many free operations left of each kind, or
+    /// more: it could do all that this one can.
+    fn is_new(&mut self, situation: &Situation<M::State>) -> bool {
+        let Situation { done, state, left } = situation;
+        let tried = self.seen.entry((done.clone(), state.clone())).or_default();
+        let no_less = |one: &[u32], other: &[u32]| one.iter().zip(other).all(|(one, other)| one >= other);
+        if tried.iter().any(|other| no_less(other, left)) {
+            return false;
+        }
+        let before = tried.len();
+        tried.retain(|other| !no_less(left, other));
+        self.held = self.held + 1 + tried.len() - before;
+        tried.push(left.clone());
+        true
     }
 
     fn free_steps(&self, situation: &Situation<M::State>, untried: &mut Vec<Situation<M::State>>) {
@@ -106,16 +144,26 @@ impl<M: Model> Trial<'_, M> {
         }
     }
 
+    /// Of several members of one kind that could be next the one that returns first is: whoever takes another can exchange
+    /// the two. What stands between them was invoked before the first returned, so the other may stand behind it.
     fn member_steps(&self, situation: &Situation<M::State>, untried: &mut Vec<Situation<M::State>>) {
-        let waiting = || self.members.iter().enumerate().filter(|(place, _)| !situation.done[*place]);
-        let earliest_return = waiting().filter_map(|(_, member)| member.returned()).min();
-        for (place, member) in waiting() {
-            if earliest_return.is_some_and(|end| end < member.invoked.index) {
-                continue;
+        let waiting = || self.members.iter().enumerate().filter(|(place, _)| !situation.is_done(*place));
+        let end = |member: &Operation| member.returned().unwrap_or(usize::MAX);
+        let earliest_return = waiting().map(|(_, member)| end(member)).min().unwrap_or(usize::MAX);
+        let mut first: HashMap<usize, usize> = HashMap::new();
+        for (place, member) in waiting().filter(|(_, member)| member.invoked.index <= earliest_return) {
+            let first = first.entry(self.kinds[place]).or_insert(place);
+            if end(member) < end(self.members[*first]) {
+                *first = place;
             }
+        }
+        let mut places: Vec<usize> = first.into_values().collect();
+        places.sort_unstable();
+        for place in places {
+            let member = self.members[place];
             if let Some(state) = self.model.step(&situation.state, &member.call, member.reply()) {
                 let mut next = Situation { state, ..situation.clone() };
-                next.done[place] = true;
+                next.done[place / 64] |= 1 << (place % 64);
                 untried.push(next);
             }
         }

@@ -11,7 +11,7 @@ use crate::linearizability::model::Model;
 use crate::linearizability::models::{Counter, Mutex, PriorityQueue, Queue, Set, Stack};
 use crate::linearizability::plan::Plan;
 use crate::linearizability::prune::{Candidate, took_part};
-use crate::linearizability::search::{ALONE, Budget, Found, search};
+use crate::linearizability::search::{ALONE, Budget, Found, search_in};
 use crate::linearizability::{Linearization, verify};
 
 /// What an object is to these tests: a list, and what each operation does to it.
@@ -264,11 +264,14 @@ fn budget() -> Budget {
 fn general<M: Model>(candidates: &[Candidate<'_>], model: &M) -> bool {
     let mut automaton = Automaton::new(model);
     let plan = Plan::new(candidates, model, &mut automaton);
-    match search(&plan, &mut automaton, budget(), ALONE) {
+    let mut says = |beams: &[usize]| match search_in(beams, &plan, &mut automaton, budget(), ALONE) {
         Found::Order(_) => true,
         Found::Violation(_) => false,
         other => panic!("{other:?}"),
-    }
+    };
+    let says_all = says(&[usize::MAX]);
+    assert_eq!(says(&[1, 3, usize::MAX]), says_all, "in a beam: {candidates:?}");
+    says_all
 }
 
 #[derive(Debug, Default)]

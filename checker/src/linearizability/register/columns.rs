@@ -77,6 +77,34 @@ impl Columns {
     }
 }
 
+impl Columns {
+    /// The same operations to somebody who does not tell values other than `value` apart.
+    pub(super) fn blurred(&self, value: u32) -> Self {
+        let own = u32::from(value != INITIAL);
+        let of = |other: u32| if other == value { own } else { 1 - own };
+        let blur = |op: &Op| {
+            let deed = match op.deed {
+                Deed::Read(seen) => Deed::Read(of(seen)),
+                Deed::Write(written) => Deed::Write(of(written)),
+                // It found, and left, some other value.
+                Deed::Swap(from, to) if of(from) == of(to) => {
+                    if op.known {
+                        Deed::Read(of(from))
+                    } else {
+                        Deed::Nothing
+                    }
+                }
+                Deed::Swap(from, to) => Deed::Swap(of(from), of(to)),
+                // If it is not the value, it is another one.
+                Deed::Differ(from, _) if from == value => Deed::Read(1 - own),
+                Deed::Differ(..) | Deed::Nothing => Deed::Nothing,
+            };
+            Op { deed, ..*op }
+        };
+        Self { ops: self.ops.iter().map(blur).collect(), values: 2 }
+    }
+}
+
 /// Of the event `index`; none if it is out of reach, and never [`NEVER`].
 fn time(index: usize) -> Option<u32> {
     u32::try_from(index).ok()?.checked_add(1).filter(|time| *time < NEVER)

@@ -53,11 +53,18 @@
 //! no swap from `x` is pending, and no indeterminate one exists, then it does not matter that the value is `x`: it is
 //! [`Layout::dead`]. Writes of such values are one kind.
 //!
+//! *Beams.* A linearizable history is found to be so with few configurations, where they are the right ones: a first attempt goes on with
+//! sixteen from return to return, of all pairs of a value and a set of swaps the ones of which most can still become; where none is
+//! left it goes back and on with more ([`marks`]). An order is a proof however it was found. Where it gives up, the operation
+//! that fits nowhere is tried with two values only, its own and any other, which shows most violations; else all is searched. A million
+//! operations of 50 clients, five values, a quarter compare-and-set, 30 indeterminate, take a sixth of the time that way.
+//!
 //! So the number of configurations grows with the number of pending reads of different values and of
 //! pending swaps, and not with the number of pending writes.
 
 mod front;
 mod layout;
+mod marks;
 
 use std::collections::BTreeSet;
 
@@ -66,13 +73,25 @@ use sextant_histories::Value;
 use super::super::bits::Bits;
 use super::super::paths::{Paths, ROOT};
 use super::super::prune::Candidate;
-use super::super::search::{Budget, Cancelled, Dead, Found, Stop, Stopped};
+use super::super::search::{Attempt, BRANCHES, Budget, Cancelled, Dead, Found, Stop, Stopped, keep_best, widening};
 use super::columns::{Columns, Deed, INITIAL, NEVER, Op};
 use front::{Config, Front};
 use layout::{Layout, Step};
+use marks::{Mark, Marks};
 
 /// Judges a key; none if more operations are pending at once than there is room for.
 pub(super) fn decide(
+    candidates: &[Candidate<'_>],
+    columns: &Columns,
+    initial: &Value,
+    budget: Budget,
+    cancelled: Cancelled<'_>,
+) -> Option<Found> {
+    decide_in(BEAMS, candidates, columns, initial, budget, cancelled)
+}
+
+pub(super) fn decide_in(
+    beams: Beams,
     candidates: &[Candidate<'_>],
     columns: &Columns,
     initial: &Value,
@@ -87,12 +106,57 @@ pub(super) fn decide(
     if layout.bytes() > budget.memory_bytes {
         return Some(Found::Stopped(Stopped::at_once(Stop::Memory)));
     }
-    let room = Room { layout: &layout, budget, cancelled };
+    let room = Room { layout: &layout, budget, cancelled, spacing: beams.spacing };
+    let certain = |dead: &Dead| is_wrong_with_one_value(candidates, columns, initial, dead.item, room);
     match layout.width {
-        0..=64 => Some(Search::<1>::new(room).run()),
-        65..=256 => Some(Search::<4>::new(room).run()),
+        0..=64 => Some(widening(&beams.widths, budget.effort, attempt::<1>(room), certain)),
+        65..=256 => Some(widening(&beams.widths, budget.effort, attempt::<4>(room), certain)),
         _ => None,
     }
+}
+
+/// How to search.
+#[derive(Clone, Copy)]
+pub(super) struct Beams {
+    /// How many configurations to go on with, at a first attempt, which goes back where it ends early, and at the last, which cuts
+    /// nothing.
+    pub(super) widths: [usize; 2],
+    /// How many returns are between two places to which to go back.
+    pub(super) spacing: usize,
+}
+
+const BEAMS: Beams = Beams { widths: [16, usize::MAX], spacing: 256 };
+
+fn attempt<const W: usize>(room: Room<'_>) -> impl FnMut(usize, u64) -> Attempt {
+    move |beam, steps| {
+        let mut search = Search::<W>::new(room, beam);
+        search.steps = steps;
+        let found = search.run();
+        Attempt { found, cut: search.cut, steps: search.steps, placed: search.farthest }
+    }
+}
+
+/// Whether `item`, of which a beam says that it fits nowhere, fits nowhere even if all values but the one that it is about are the
+/// same. Who looks only at whether the value is that one sees in every linearization one of the operations as they are then,
+/// so if they have none at this return, neither has the history; and it costs little, as there are two values.
+fn is_wrong_with_one_value(
+    candidates: &[Candidate<'_>],
+    columns: &Columns,
+    initial: &Value,
+    item: usize,
+    room: Room<'_>,
+) -> bool {
+    let (Deed::Read(value) | Deed::Swap(value, _) | Deed::Differ(value, _)) = columns.ops[item].deed else {
+        return false;
+    };
+    let blurred = columns.blurred(value);
+    let layout = Layout::new(candidates, &blurred, initial);
+    let room = Room { layout: &layout, ..room };
+    let mut attempt: Box<dyn FnMut(usize, u64) -> Attempt + '_> = match layout.width {
+        0..=64 => Box::new(attempt::<1>(room)),
+        _ => Box::new(attempt::<4>(room)),
+    };
+    matches!(attempt(usize::MAX, 0).found, Found::Violation(dead) if dead.item == item)
 }
 
 #[derive(Clone, Copy)]
@@ -100,9 +164,13 @@ struct Room<'a> {
     layout: &'a Layout<'a>,
     budget: Budget,
     cancelled: Cancelled<'a>,
+    spacing: usize,
 }
 
 struct Search<'a, const W: usize> {
+    /// Where to go back to, how many configurations to go on with after a return, and whether there were ever more.
+    cut: bool,
+    marks: Marks<W>,
     layout: &'a Layout<'a>,
     ops: &'a [Op],
     budget: Budget,
@@ -114,6 +182,7 @@ struct Search<'a, const W: usize> {
     refused_by: Vec<Bits<W>>,
     differing: Bits<W>,
     writes: Bits<W>,
+    pending: Vec<u32>,
     pending_writes: Vec<u32>,
     pending_swaps: Vec<u32>,
     offered: Vec<u32>,
@@ -123,6 +192,7 @@ struct Search<'a, const W: usize> {
     /// The time of the return that is looked at.
     now: u32,
     returned: usize,
+    farthest: usize,
     steps: u64,
 }
 
@@ -135,9 +205,11 @@ struct Sides<const W: usize> {
 }
 
 impl<'a, const W: usize> Search<'a, W> {
-    fn new(room: Room<'a>) -> Self {
+    fn new(room: Room<'a>, beam: usize) -> Self {
         let layout = room.layout;
         Self {
+            cut: false,
+            marks: Marks::new(beam, room.spacing),
             layout,
             ops: layout.ops,
             budget: room.budget,
@@ -147,6 +219,7 @@ impl<'a, const W: usize> Search<'a, W> {
             refused_by: vec![Bits::EMPTY; layout.values + 1],
             differing: Bits::EMPTY,
             writes: Bits::EMPTY,
+            pending: Vec::new(),
             pending_writes: Vec::new(),
             pending_swaps: Vec::new(),
             offered: vec![0; layout.crowds.len()],
@@ -154,14 +227,19 @@ impl<'a, const W: usize> Search<'a, W> {
             ready_crowds: Vec::new(),
             now: 0,
             returned: 0,
+            farthest: 0,
             steps: 0,
         }
     }
 
-    fn run(mut self) -> Found {
-        let mut level = vec![Config::new(INITIAL, self.layout.crowds.len())];
+    fn run(&mut self) -> Found {
+        let layout = self.layout;
+        let mut level = vec![Config::new(INITIAL, layout.crowds.len())];
+        self.mark(0, &level);
         let mut sides = Sides { item: 0, with: Front::new(), open: Front::new() };
-        for (place, step) in self.layout.steps.iter().enumerate() {
+        let mut place = 0;
+        while let Some(step) = layout.steps.get(place) {
+            place += 1;
             match *step {
                 Step::Invoke(item) => self.invoke(item),
                 Step::Offer(crowd) => self.offered[crowd as usize] += 1,
@@ -170,19 +248,59 @@ impl<'a, const W: usize> Search<'a, W> {
                     let before = level.first().map_or(ROOT, |config| config.path);
                     sides.item = item;
                     if let Err((stop, held)) = self.advance(&mut level, &mut sides) {
-                        return Found::Stopped(Stopped { stop, placed: self.returned, held });
+                        return Found::Stopped(Stopped { stop, placed: self.farthest, held });
                     }
                     if sides.with.is_empty() {
-                        return Found::Violation(self.dead(item, place, before, &sides.open));
+                        match self.marks.before(self.returned).filter(|_| self.cut) {
+                            Some(mark) => {
+                                place = mark.place;
+                                level.clone_from(&mark.level);
+                                self.go_back(&mark);
+                                continue;
+                            }
+                            None => return Found::Violation(self.dead(item, place - 1, before, &sides.open)),
+                        }
                     }
                     level.extend(sides.with.drain());
-                    self.paths.compact(|| level.iter_mut().map(|config| &mut config.path).collect());
                     self.forget(item);
+                    self.returned += 1;
+                    self.farthest = self.farthest.max(self.returned);
+                    if self.marks.is_due(self.returned) {
+                        self.mark(place, &level);
+                    }
+                    self.narrow(&mut level);
+                    let marks = &mut self.marks;
+                    self.paths
+                        .compact(|| level.iter_mut().chain(marks.levels()).map(|config| &mut config.path).collect());
                 }
             }
         }
         let path = level.first().map_or(ROOT, |config| config.path);
-        Found::Order(self.layout.unfold(&self.paths.all(path), self.layout.steps.len()))
+        Found::Order(layout.unfold(&self.paths.all(path), layout.steps.len()))
+    }
+
+    fn mark(&mut self, place: usize, level: &[Config<W>]) {
+        let (pending, offered) = (self.pending.clone(), self.offered.clone());
+        self.marks.put(Mark { place, returned: self.returned, pending, offered, level: level.to_vec() });
+    }
+
+    /// Makes pending what was pending there.
+    fn go_back(&mut self, mark: &Mark<W>) {
+        for item in std::mem::take(&mut self.pending) {
+            self.forget(item);
+        }
+        mark.pending.iter().for_each(|item| self.invoke(*item));
+        self.offered.clone_from(&mark.offered);
+        self.returned = mark.returned;
+    }
+
+    /// Goes on with the best of too many.
+    fn narrow(&mut self, level: &mut Vec<Config<W>>) {
+        let width = self.marks.width(self.returned);
+        if level.len() > width {
+            self.cut = true;
+            keep_best(level, width, |config| (config.value, config.swapped), Config::rank);
+        }
     }
 
     fn slot(&self, item: u32) -> usize {
@@ -190,6 +308,7 @@ impl<'a, const W: usize> Search<'a, W> {
     }
 
     fn invoke(&mut self, item: u32) {
+        self.pending.push(item);
         let slot = self.slot(item);
         match self.ops[item as usize].deed {
             Deed::Read(value) => self.readers[value as usize].insert(slot),
@@ -207,6 +326,7 @@ impl<'a, const W: usize> Search<'a, W> {
     }
 
     fn forget(&mut self, item: u32) {
+        self.pending.retain(|other| *other != item);
         let slot = self.slot(item);
         match self.ops[item as usize].deed {
             Deed::Read(value) => self.readers[value as usize].remove(slot),
@@ -221,7 +341,6 @@ impl<'a, const W: usize> Search<'a, W> {
             Deed::Swap(..) => self.pending_swaps.retain(|other| *other != item),
             Deed::Nothing => {}
         }
-        self.returned += 1;
     }
 
     /// Who is served while `value` is current.
@@ -254,7 +373,12 @@ impl<'a, const W: usize> Search<'a, W> {
         }
         self.get_ready();
         let mut next = 0;
+        let width = self.marks.width(self.returned);
         while next < sides.open.len() {
+            if next / BRANCHES > width && !sides.with.is_empty() {
+                self.cut = true;
+                break;
+            }
             // One that was replaced in the meantime need not be extended.
             if let Some(config) = sides.open.get(next).cloned() {
                 self.tick(sides)?;

@@ -8,7 +8,8 @@ use super::super::model::{Family, Model};
 use super::super::models::CasRegister;
 use super::super::plan::Plan;
 use super::super::prune::{Candidate, leave_out, took_part};
-use super::super::search::{ALONE, Budget, Found, search};
+use super::super::search::{ALONE, Budget, Found, search_in};
+use super::lazy::{Beams, decide_in};
 use super::*;
 
 const INITIAL: Value = Value::Null;
@@ -38,7 +39,7 @@ fn search_says(operations: &[(usize, &Operation)]) -> bool {
     leave_out(&mut candidates, &Family::Register { initial: INITIAL });
     let mut automaton = Automaton::new(&model);
     let plan = Plan::new(&candidates, &model, &mut automaton);
-    match search(&plan, &mut automaton, budget(), ALONE) {
+    match search_in(&[usize::MAX], &plan, &mut automaton, budget(), ALONE) {
         Found::Order(_) => true,
         Found::Violation(_) => false,
         other => panic!("{other:?}"),
@@ -109,7 +110,7 @@ fn general(candidates: &[Candidate<'_>]) -> bool {
     let model = CasRegister::default();
     let mut automaton = Automaton::new(&model);
     let plan = Plan::new(candidates, &model, &mut automaton);
-    match search(&plan, &mut automaton, budget(), ALONE) {
+    match search_in(&[usize::MAX], &plan, &mut automaton, budget(), ALONE) {
         Found::Order(_) => true,
         Found::Violation(_) => false,
         other => panic!("{other:?}"),
@@ -245,6 +246,8 @@ struct Tally {
 enum Way {
     Zones,
     Lazy,
+    /// In a beam so narrow that small histories do not fit.
+    Beam(usize),
 }
 
 fn compare(way: Way, shape: &Shape, rounds: u64, by_definition: bool) -> Tally {
@@ -253,11 +256,13 @@ fn compare(way: Way, shape: &Shape, rounds: u64, by_definition: bool) -> Tally {
         let operations = draw(shape, &mut Rng::new(seed));
         let numbered: Vec<(usize, &Operation)> = operations.iter().enumerate().collect();
         let mut candidates = took_part(&numbered);
-        let found = if way == Way::Zones {
-            decide(&candidates, &INITIAL, budget())
-        } else {
+        if way != Way::Zones {
             leave_out(&mut candidates, &Family::Register { initial: INITIAL });
-            super::search(&candidates, &INITIAL, budget(), ALONE)
+        }
+        let found = match way {
+            Way::Zones => decide(&candidates, &INITIAL, budget()),
+            Way::Lazy => super::search(&candidates, &INITIAL, budget(), ALONE),
+            Way::Beam(spacing) => in_a_beam(&candidates, spacing),
         };
         let Some(found) = found else {
             tally.passed_on += 1;
@@ -271,6 +276,20 @@ fn compare(way: Way, shape: &Shape, rounds: u64, by_definition: bool) -> Tally {
     }
     println!("valid {}, invalid {}, passed on {}", tally.valid, tally.invalid, tally.passed_on);
     tally
+}
+
+/// What a beam of one configuration finds. It fails at the operation at which a search that cuts nothing fails.
+fn in_a_beam(candidates: &[Candidate<'_>], spacing: usize) -> Option<Found> {
+    let columns = Columns::new(candidates, &INITIAL).unwrap();
+    let [narrow, wide] = [1, usize::MAX].map(|width| {
+        let beams = Beams { widths: [width, usize::MAX], spacing };
+        decide_in(beams, candidates, &columns, &INITIAL, budget(), ALONE).unwrap()
+    });
+    if let (Found::Violation(narrow), Found::Violation(wide)) = (&narrow, &wide) {
+        assert_eq!((narrow.item, &narrow.pending), (wide.item, &wide.pending), "{candidates:?}");
+        assert!(narrow.states.is_empty() || narrow.states == wide.states);
+    }
+    Some(narrow)
 }
 
 const SMALL: Shape = Shape {
@@ -349,4 +368,49 @@ fn the_lazy_search_agrees_with_the_general_one() {
         let tally = compare(Way::Lazy, &shape, 10_000, false);
         assert!(tally.valid > 1_000 && tally.invalid > 700 && tally.passed_on == 0);
     }
+}
+
+#[test]
+fn a_beam_agrees_with_the_definition() {
+    for (swaps, spacing) in [(0, 1), (40, 1), (40, 3)] {
+        let shape = Shape { swaps, writes: 30, indeterminate: 25, differ: true, ..RECURRING };
+        let tally = compare(Way::Beam(spacing), &shape, 20_000, true);
+        assert!(tally.valid > 3_000 && tally.invalid > 2_000 && tally.passed_on == 0);
+    }
+}
+
+#[test]
+fn a_beam_agrees_with_the_general_search() {
+    for (swaps, values) in [(0, 3), (30, 4), (60, 3)] {
+        let shape =
+            Shape { operations: 26, processes: 7, swaps, values: Some(values), wrong: 12, differ: true, ..RECURRING };
+        let tally = compare(Way::Beam(4), &shape, 10_000, false);
+        assert!(tally.valid > 1_000 && tally.invalid > 700 && tally.passed_on == 0);
+    }
+}
+
+/// Blurring keeps every linearization, so what is wrong then is wrong.
+#[test]
+fn what_is_wrong_with_one_value_is_wrong() {
+    let mut wrong = 0;
+    for seed in 0..20_000 {
+        let shape = Shape { swaps: 40, writes: 30, indeterminate: 25, differ: true, ..RECURRING };
+        let operations = draw(&shape, &mut Rng::new(seed));
+        let numbered: Vec<(usize, &Operation)> = operations.iter().enumerate().collect();
+        let mut candidates = took_part(&numbered);
+        leave_out(&mut candidates, &Family::Register { initial: INITIAL });
+        let columns = Columns::new(&candidates, &INITIAL).unwrap();
+        for value in 0..columns.values as u32 {
+            let blurred = columns.blurred(value);
+            let found = lazy::decide(&candidates, &blurred, &INITIAL, budget(), ALONE).unwrap();
+            if !matches!(found, Found::Order(_)) {
+                assert!(
+                    !definition_says(&took_part(&numbered), &INITIAL),
+                    "seed {seed}, value {value}: {candidates:?}"
+                );
+                wrong += 1;
+            }
+        }
+    }
+    assert!(wrong > 5_000, "{wrong}");
 }

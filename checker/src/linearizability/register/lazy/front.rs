@@ -1,5 +1,6 @@
 //! Configurations of the lazy search, and sets of them in which none replaces another.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 
 use super::super::super::bits::{Bits, Hashing};
@@ -35,6 +36,13 @@ impl<const W: usize> Config<W> {
             used_in_all: 0,
             path: ROOT,
         }
+    }
+
+    /// The lower, the more can still become of it: first how few indeterminate operations it has used, then how few pending
+    /// ones it has yet to explain, then how few writes it has spent.
+    pub(super) fn rank(&self) -> (u32, Reverse<u32>, u32) {
+        let explained = self.swapped.len() + self.seen.len() + self.free.len() + self.spent.len();
+        (self.used_in_all, Reverse(explained), self.spent.len())
     }
 
     /// The slot is about to serve another operation.
