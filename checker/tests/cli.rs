@@ -415,5 +415,5 @@ fn a_step_that_no_volume_takes_is_found_saved_and_replayed() {
     assert_eq!(code(&again), 0, "{}{}", stdout(&again), stderr(&again));
     let pages = sextant(&["model", "check", "gc", "--refinement"]);
     assert_eq!(code(&pages), 64);
-    assert!(stderr(&pages).contains("a state of pages stands for no volume"), "{}", stderr(&pages));
+    assert!(stderr(&pages).contains("the steps of pages are held against no volume here"), "{}", stderr(&pages));
 }

@@ -84,7 +84,7 @@ struct Check {
     #[arg(long)]
     liveness: bool,
     /// Judge every step instead of every state: is it one of a log with a durable point (append, harden, replace the writer), or
-    /// none? The areas core, volume, disk, undo and clients can be asked
+    /// none? The profiles core, mtr, groups, growth and disk can be asked
     #[arg(long, conflicts_with_all = ["liveness", "property"])]
     refinement: bool,
     /// States of a graph, at most (with --liveness; 1000000 if not given): beyond it the verdict is unknown

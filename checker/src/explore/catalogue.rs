@@ -209,16 +209,6 @@ fn open_group(rules: &Value, bounds: &Value) -> Result<Box<dyn Exploration>, Str
     }
 }
 
-/// The same, judged by its steps.
-fn refine_group(rules: &Value, bounds: &Value) -> Result<Box<dyn Exploration>, String> {
-    match of_area::<Group<6>, Rules>("rules", rules)?.scheme.copies {
-        3 => open_as::<Refined<Group<3>>>(rules, bounds),
-        4 => open_as::<Refined<Group<4>>>(rules, bounds),
-        5 => open_as::<Refined<Group<5>>>(rules, bounds),
-        _ => open_as::<Refined<Group<6>>>(rules, bounds),
-    }
-}
-
 impl<A: Catalogued> AnyArea for Of<A> {
     fn name(&self) -> &'static str {
         A::NAME
@@ -530,15 +520,17 @@ impl Catalogue {
     }
 }
 
+// An engine is compiled anew for every type that is named here, so not every area that could be refined is: the storage of clients
+// is the core's, and the log of undo is its volume.
 static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(|| {
     let mut all = Catalogue::default();
-    all.take::<Group<6>>(&Of { open: open_group, refine: Some(refine_group), area: PhantomData });
+    all.take::<Group<6>>(&Of { open: open_group, refine: Some(open_as::<Refined<Group<6>>>), area: PhantomData });
     all.take::<Membership>(&Of { open: open_as::<Membership>, refine: None, area: PhantomData });
     all.take::<Volume>(&Of { open: open_as::<Volume>, refine: Some(open_as::<Refined<Volume>>), area: PhantomData });
     all.take::<Pages>(&Of { open: open_as::<Pages>, refine: None, area: PhantomData });
     all.take::<Disks>(&Of { open: open_as::<Disks>, refine: Some(open_as::<Refined<Disks>>), area: PhantomData });
-    all.take::<Undo>(&Of { open: open_as::<Undo>, refine: Some(open_as::<Refined<Undo>>), area: PhantomData });
-    all.take::<Clients>(&Of { open: open_as::<Clients>, refine: Some(open_as::<Refined<Clients>>), area: PhantomData });
+    all.take::<Undo>(&Of { open: open_as::<Undo>, refine: None, area: PhantomData });
+    all.take::<Clients>(&Of { open: open_as::<Clients>, refine: None, area: PhantomData });
     all.take::<Regions>(&Of { open: open_as::<Regions>, refine: None, area: PhantomData });
     all.take::<Forks>(&Of { open: open_as::<Forks>, refine: None, area: PhantomData });
     all
