@@ -193,11 +193,14 @@ fn ctrl_c_ends_a_watch_with_what_is_known() {
     let bytes = fs::read(corpus().join("valid/repeated-values.jsonl")).unwrap();
     pipe.write_all(&bytes).unwrap();
     pipe.flush().unwrap();
-    let read = || {
-        let io = fs::read_to_string(format!("/proc/{}/io", child.id())).unwrap_or_default();
-        io.lines().find_map(|line| line.strip_prefix("rchar: ")?.parse::<usize>().ok())
+    // SIGHUP is the last of three that it begins to catch: before that a signal would kill it.
+    let process = child.id();
+    let catches = || {
+        let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+        let caught = status.lines().find_map(|line| u64::from_str_radix(line.strip_prefix("SigCgt:")?.trim(), 16).ok());
+        caught.is_some_and(|caught| caught & 1 == 1)
     };
-    while read().is_some_and(|read| read < bytes.len()) {
+    while child.try_wait().unwrap().is_none() && !catches() {
         std::thread::sleep(std::time::Duration::from_millis(5));
     }
     assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());

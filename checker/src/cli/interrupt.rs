@@ -11,11 +11,13 @@ use signal_hook::flag;
 
 /// A flag that the first signal sets. The second one ends the program at once; the kernel then ends its children.
 pub fn flag_on_signal() -> io::Result<Arc<AtomicBool>> {
-    let interrupt = Arc::new(AtomicBool::new(false));
+    let (interrupt, seen_before) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
     for signal in [SIGINT, SIGTERM, SIGHUP] {
-        // In this order: the first signal finds the flag down.
-        flag::register_conditional_shutdown(signal, Exit::Harness.code().into(), interrupt.clone())?;
+        // In this order: whatever signal is caught is noted, also one that comes in between, and the first one does not find that
+        // one was seen before.
         flag::register(signal, interrupt.clone())?;
+        flag::register_conditional_shutdown(signal, Exit::Harness.code().into(), seen_before.clone())?;
+        flag::register(signal, seen_before.clone())?;
     }
     Ok(interrupt)
 }
