@@ -342,22 +342,23 @@ impl<R: Read> Others<R> {
             F::Read => (event.kind == said::Kind::Ok).then_some(event.is_map),
             _ => Some(false),
         })?;
-        let tuples = match self.rules.independent {
+        self.tuples().map(|tuples| Shape { tuples, accounts })
+    }
+
+    /// Whether values are pairs, as soon as an event tells.
+    fn tuples(&self) -> Option<bool> {
+        let some = |of: Tuple| self.held.iter().any(|event| as_tuple(event) == of);
+        match self.rules.independent {
             Independent::Yes => Some(true),
             Independent::No => Some(false),
-            Independent::Auto => self.held.iter().find_map(|event| match as_tuple(event) {
-                Tuple::No => Some(false),
-                Tuple::Possible => None,
-                Tuple::Certain => Some(true),
-            }),
-        };
-        tuples.map(|tuples| Shape { tuples, accounts })
+            Independent::Auto if some(Tuple::No) => Some(false),
+            Independent::Auto => some(Tuple::Certain).then_some(true),
+        }
     }
 
     /// The same when nothing follows any more.
     fn guess(&self) -> Shape {
-        let tuples = self.rules.independent == Independent::Yes;
-        self.told().unwrap_or(Shape { tuples, accounts: false })
+        self.told().unwrap_or(Shape { tuples: self.tuples().unwrap_or(false), accounts: false })
     }
 
     fn take(&mut self, mut event: said::Event, shape: Shape) -> Result<(usize, Event), Bad> {
