@@ -644,11 +644,7 @@ pub fn open(case: &Case) -> Result<Box<dyn Exploration>, String> {
 #[must_use]
 pub fn no_volume(area: &dyn AnyArea) -> String {
     let able = areas().iter().filter(|other| other.can_be_refined()).map(|other| other.name()).collect::<Vec<_>>();
-    format!(
-        "a state of {} stands for no volume, so its steps refine none; those of {} do",
-        area.name(),
-        able.join(", ")
-    )
+    format!("the steps of {} are held against no volume here; those of {} are", area.name(), able.join(", "))
 }
 
 #[cfg(test)]
