@@ -182,6 +182,8 @@ struct Others<R> {
     pairing: Pairing,
     /// Until it is known how to take them.
     held: VecDeque<said::Event>,
+    /// What those have told.
+    told: Told,
     shape: Option<Shape>,
     index: Option<u64>,
     /// What came behind those that are held.
@@ -193,6 +195,50 @@ struct Others<R> {
 struct Shape {
     tuples: bool,
     accounts: bool,
+}
+
+/// What the events so far tell of it.
+#[derive(Default)]
+struct Told {
+    accounts: Option<bool>,
+    /// Some value is no pair; some value is one for certain.
+    plain: bool,
+    paired: bool,
+}
+
+impl Told {
+    fn see(&mut self, event: &said::Event) {
+        self.accounts = self.accounts.or(match &event.f {
+            F::Transfer => Some(true),
+            F::Read => (event.kind == said::Kind::Ok).then_some(event.is_map),
+            _ => Some(false),
+        });
+        match as_tuple(event) {
+            Tuple::No => self.plain = true,
+            Tuple::Possible => {}
+            Tuple::Certain => self.paired = true,
+        }
+    }
+
+    fn tuples(&self, independent: Independent) -> Option<bool> {
+        match independent {
+            Independent::Yes => Some(true),
+            Independent::No => Some(false),
+            Independent::Auto if self.plain => Some(false),
+            Independent::Auto => self.paired.then_some(true),
+        }
+    }
+
+    /// What the values are, as soon as it is known.
+    fn shape(&self, independent: Independent) -> Option<Shape> {
+        Some(Shape { tuples: self.tuples(independent)?, accounts: self.accounts? })
+    }
+
+    /// The same when nothing follows any more.
+    fn guess(&self, independent: Independent) -> Shape {
+        let (tuples, accounts) = (self.tuples(independent), self.accounts);
+        Shape { tuples: tuples.unwrap_or(false), accounts: accounts.unwrap_or(false) }
+    }
 }
 
 enum Parser<R> {
@@ -221,6 +267,7 @@ impl<R: Read> Others<R> {
             clock,
             pairing: Pairing::default(),
             held: VecDeque::new(),
+            told: Told::default(),
             index: None,
             over: false,
         }
@@ -240,19 +287,20 @@ impl<R: Read> Others<R> {
             let read = self.read();
             let ends = !matches!(read, Ok(Some(_)));
             if ends && !self.held.is_empty() {
-                self.shape = Some(self.guess());
+                self.shape = Some(self.told.guess(self.rules.independent));
                 self.over = true;
                 continue;
             }
             let Some(event) = read? else { return Ok(None) };
             self.in_order(&event)?;
-            self.held.push_back(event);
             if self.shape.is_none() {
-                self.shape = self.told();
+                self.told.see(&event);
+                self.shape = self.told.shape(self.rules.independent);
                 if self.shape.is_some_and(|shape| shape.tuples) && self.rules.independent == Independent::Auto {
                     self.notes.more.push(ALL_TUPLES.into());
                 }
             }
+            self.held.push_back(event);
         }
     }
 
@@ -333,32 +381,6 @@ impl<R: Read> Others<R> {
         }
         self.index = event.index.or(self.index);
         Ok(())
-    }
-
-    /// What the values are, as soon as an event tells.
-    fn told(&self) -> Option<Shape> {
-        let accounts = self.held.iter().find_map(|event| match &event.f {
-            F::Transfer => Some(true),
-            F::Read => (event.kind == said::Kind::Ok).then_some(event.is_map),
-            _ => Some(false),
-        })?;
-        self.tuples().map(|tuples| Shape { tuples, accounts })
-    }
-
-    /// Whether values are pairs, as soon as an event tells.
-    fn tuples(&self) -> Option<bool> {
-        let some = |of: Tuple| self.held.iter().any(|event| as_tuple(event) == of);
-        match self.rules.independent {
-            Independent::Yes => Some(true),
-            Independent::No => Some(false),
-            Independent::Auto if some(Tuple::No) => Some(false),
-            Independent::Auto => some(Tuple::Certain).then_some(true),
-        }
-    }
-
-    /// The same when nothing follows any more.
-    fn guess(&self) -> Shape {
-        self.told().unwrap_or(Shape { tuples: self.tuples().unwrap_or(false), accounts: false })
     }
 
     fn take(&mut self, mut event: said::Event, shape: Shape) -> Result<(usize, Event), Bad> {
