@@ -36,8 +36,8 @@ impl Lively for Clients {
             name: "RecoveryOpens",
             formula: "newest recovers ↝ newest open, or every call is answered and none is left",
             section: "§7 L2",
-            from: |c, w| !may_end_early(c, w) && !is_open(w),
-            to: |c, w| may_end_early(c, w) || is_open(w),
+            from: |c, w| !w.is_over(c.bounds) && !is_open(w),
+            to: |c, w| w.is_over(c.bounds) || is_open(w),
         },
     ];
 
@@ -52,11 +52,7 @@ impl Lively for Clients {
     ];
 }
 
-fn may_end_early(c: Asked, w: &World) -> bool {
-    w.is_over(c.bounds)
-}
-
 /// The newest instance is open and owes nobody an answer; or nobody asks any more.
 pub(super) fn may_end(c: Asked, w: &World) -> bool {
-    may_end_early(c, w) || (is_open(w) && !waits_at_the_newest(w))
+    w.is_over(c.bounds) || (is_open(w) && !waits_at_the_newest(w))
 }

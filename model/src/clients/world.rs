@@ -16,7 +16,7 @@
 use super::calls::{CALLS, CLIENTS, Calls, Effect, Request, VALUE_MAX, Value, value_of};
 use crate::action::Action as CoreAction;
 use crate::bounds::{self, Switch};
-use crate::fields::{Few, bits_upto};
+use crate::fields::bits_upto;
 use crate::instance::{Event, Writer};
 use crate::logset::Bits;
 use crate::pack::{self, Get, Layout, Put};
@@ -156,12 +156,10 @@ impl World {
 
     fn may_call(&self, bounds: &Bounds, client: usize) -> bool {
         let first = bounds.core.symmetry.is_on() && self.calls.all().next().is_none();
-        let [reads, writes, swaps] = self.calls.counts();
-        let left = reads < bounds.reads || writes < bounds.writes || swaps < bounds.swaps;
-        left && self.calls.is_free(client) && (!first || client == 0)
+        self.left(bounds).contains(&true) && self.calls.is_free(client) && (!first || client == 0)
     }
 
-    /// What is left of the calls: reads, writes, swaps.
+    /// Whether there are calls left to be made: reads, writes, swaps.
     fn left(&self, bounds: &Bounds) -> [bool; 3] {
         let [reads, writes, swaps] = self.calls.counts();
         [reads < bounds.reads, writes < bounds.writes, swaps < bounds.swaps]
@@ -189,22 +187,19 @@ impl World {
                     call(Request::Write);
                 }
                 if swaps {
-                    self.known_values().iter().for_each(|&from| call(Request::Swap { from }));
+                    self.known_values().for_each(|from| call(Request::Swap { from }));
                 }
             }
         }
     }
 
     /// Those that a client may compare with: the first one, and what somebody began to write.
-    fn known_values(&self) -> Few<Value, { VALUE_MAX as usize + 1 }> {
-        let writes = |(client, calls): (usize, &[super::calls::Call])| {
-            let writing = calls.iter().enumerate().filter(|(_, call)| call.request != Request::Read);
-            writing.map(|(place, _)| value_of(client, place)).collect::<Few<Value, CALLS>>()
-        };
-        let mut known = Few::default();
-        known.push(0);
-        self.calls.by_client().map(writes).for_each(|values| values.iter().for_each(|&value| known.push(value)));
-        known
+    fn known_values(&self) -> impl Iterator<Item = Value> + '_ {
+        let begun = self.calls.by_client().flat_map(|(client, calls)| {
+            let writes = calls.iter().enumerate().filter(|(_, call)| call.request != Request::Read);
+            writes.map(move |(place, _)| value_of(client, place))
+        });
+        std::iter::once(0).chain(begun)
     }
 
     /// The state after `action`; none if it is not possible or changes nothing.
