@@ -404,7 +404,7 @@ macro_rules! kinds {
 }
 
 /// Inside an `impl Area`: what is asked of a world that has methods of these names, whose state is packed by its
-/// [`crate::fields::Field`], and whose bounds say `symmetry`.
+/// [`crate::fields::Field`], and whose bounds say `symmetry`; and what the modules `goals` and `telling` beside it have functions for.
 macro_rules! of_its_world {
     ($world:ident, $bounds:ident, $action:ident) => {
         type Bounds = $bounds;
@@ -464,6 +464,30 @@ macro_rules! of_its_world {
 
         fn unpack(_: Context<Self>, (): &(), from: &mut impl crate::pack::Get) -> $world {
             crate::fields::Field::get(from)
+        }
+
+        fn may_end(c: Context<Self>, state: &$world) -> bool {
+            goals::may_end(c, state)
+        }
+
+        fn describe(c: Context<Self>, action: $action) -> String {
+            telling::describe(c, action)
+        }
+
+        fn changes(c: Context<Self>, before: &$world, after: &$world) -> Vec<String> {
+            telling::changes(c, before, after)
+        }
+
+        fn lanes(c: Context<Self>) -> Vec<crate::area::Lane> {
+            telling::lanes(c)
+        }
+
+        fn mark(c: Context<Self>, action: $action, before: &$world, _: &$world) -> crate::area::Mark {
+            telling::mark(c, action, before)
+        }
+
+        fn status(c: Context<Self>, state: &$world, lane: usize) -> Option<crate::area::Status> {
+            telling::status(c, state, lane)
         }
     };
 }

@@ -12,7 +12,7 @@ pub mod world;
 
 pub use mutants::{MUTANTS, Mutant, PROFILES, Profile};
 
-use crate::area::{self, Area, Catalogued, Context, Lane, Mark, Property, Status, Violation, kinds, of_its_world};
+use crate::area::{self, Area, Catalogued, Context, Property, Violation, kinds, of_its_world};
 use crate::refinement::{StandsForVolume, Volume};
 use crate::types::Lsn;
 use rules::DiskRules;
@@ -39,30 +39,6 @@ impl Area for Disks {
         Repair: "repair",
     });
     of_its_world!(World, Bounds, Action);
-
-    fn may_end(c: Context<Self>, state: &World) -> bool {
-        goals::may_end(c, state)
-    }
-
-    fn describe(_: Context<Self>, action: Action) -> String {
-        telling::describe(action)
-    }
-
-    fn changes(c: Context<Self>, before: &World, after: &World) -> Vec<String> {
-        telling::changes(c.bounds, before, after)
-    }
-
-    fn lanes(c: Context<Self>) -> Vec<Lane> {
-        telling::lanes(c.bounds)
-    }
-
-    fn mark(c: Context<Self>, action: Action, before: &World, _: &World) -> Mark {
-        telling::mark(c.bounds, action, before)
-    }
-
-    fn status(c: Context<Self>, state: &World, lane: usize) -> Option<Status> {
-        telling::status(c.bounds, state, lane)
-    }
 }
 
 /// The first writer has allocated all its records from the start; what a recovery keeps is durable.

@@ -2,13 +2,15 @@
 
 use crate::area::{Lane, Mark, Status};
 
-use super::world::{Action, Bounds, NO_CUT, Node, Phase, Stored, World};
+use super::world::{Action, NO_CUT, Node, Phase, Stored, World};
+
+type Context<'a> = crate::area::Context<'a, super::Disks>;
 
 fn segment(copy: u8) -> char {
     char::from(b'A' + copy)
 }
 
-pub(super) fn describe(action: Action) -> String {
+pub(super) fn describe(_: Context, action: Action) -> String {
     match action {
         Action::Recover => "another instance takes the volume (R0)".into(),
         Action::FenceRead { copy } => format!("writer → {}: FENCE_READ (R1)", segment(copy)),
@@ -33,7 +35,8 @@ fn stored(node: &Node) -> String {
     if each.is_empty() { "nothing".into() } else { each.join(" ") }
 }
 
-pub(super) fn changes(bounds: &Bounds, before: &World, after: &World) -> Vec<String> {
+pub(super) fn changes(c: Context, before: &World, after: &World) -> Vec<String> {
+    let bounds = c.bounds;
     let mut phrases = Vec::new();
     for copy in 0..bounds.copies {
         let (old, new) = (&before.nodes[usize::from(copy)], &after.nodes[usize::from(copy)]);
@@ -65,14 +68,16 @@ pub(super) fn changes(bounds: &Bounds, before: &World, after: &World) -> Vec<Str
     phrases
 }
 
-pub(super) fn lanes(bounds: &Bounds) -> Vec<Lane> {
+pub(super) fn lanes(c: Context) -> Vec<Lane> {
+    let bounds = c.bounds;
     let writers =
         (1..=bounds.recoveries + 1).map(|epoch| Lane { name: format!("w{epoch}"), group: "database instances".into() });
     let segments = (0..bounds.copies).map(|copy| Lane { name: segment(copy).into(), group: "segments".into() });
     writers.chain(segments).collect()
 }
 
-pub(super) fn mark(bounds: &Bounds, action: Action, before: &World) -> Mark {
+pub(super) fn mark(c: Context, action: Action, before: &World) -> Mark {
+    let bounds = c.bounds;
     let at = |copy: u8| usize::from(bounds.recoveries + 1 + copy);
     let newest = usize::from(before.newest()) - 1;
     match action {
@@ -85,7 +90,8 @@ pub(super) fn mark(bounds: &Bounds, action: Action, before: &World) -> Mark {
     }
 }
 
-pub(super) fn status(bounds: &Bounds, world: &World, lane: usize) -> Option<Status> {
+pub(super) fn status(c: Context, world: &World, lane: usize) -> Option<Status> {
+    let bounds = c.bounds;
     let writers = usize::from(bounds.recoveries) + 1;
     if lane < writers {
         let epoch = lane as u8 + 1;

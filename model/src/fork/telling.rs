@@ -3,8 +3,10 @@
 use crate::area::{Lane, Mark, Status};
 use crate::records::Records;
 
-use super::bounds::{Bounds, RECORDS};
+use super::bounds::RECORDS;
 use super::world::{Action, Child, Phase, World};
+
+type Context<'a> = crate::area::Context<'a, super::Forks>;
 
 fn name(copy: u8) -> char {
     char::from(b'A' + copy)
@@ -20,7 +22,7 @@ pub(super) fn lsns(records: Records) -> String {
     if each.is_empty() { "nothing".into() } else { each.join(" ") }
 }
 
-pub(super) fn describe(action: Action) -> String {
+pub(super) fn describe(_: Context, action: Action) -> String {
     match action {
         Action::Allocate => "the writer allocates a mini-transaction".into(),
         Action::Write { epoch, record, copy } => format!("w{epoch} → {}: write @{}", name(copy), record + 1),
@@ -38,7 +40,8 @@ pub(super) fn describe(action: Action) -> String {
     }
 }
 
-pub(super) fn changes(bounds: &Bounds, before: &World, after: &World) -> Vec<String> {
+pub(super) fn changes(c: Context, before: &World, after: &World) -> Vec<String> {
+    let bounds = c.bounds;
     let mut phrases = Vec::new();
     if before.allocated != after.allocated {
         let new = (usize::from(before.allocated)..usize::from(after.allocated)).collect();
@@ -93,7 +96,8 @@ fn child_changes(old: &Child, new: &Child) -> Vec<String> {
     phrases
 }
 
-pub(super) fn lanes(bounds: &Bounds) -> Vec<Lane> {
+pub(super) fn lanes(c: Context) -> Vec<Lane> {
+    let bounds = c.bounds;
     let mut lanes = vec![Lane { name: "writer".into(), group: "database instances".into() }];
     let clones = 0..bounds.clones;
     lanes.extend(clones.map(|clone| Lane { name: format!("clone {}", clone + 1), group: "database instances".into() }));
@@ -101,7 +105,8 @@ pub(super) fn lanes(bounds: &Bounds) -> Vec<Lane> {
     lanes
 }
 
-pub(super) fn mark(bounds: &Bounds, action: Action) -> Mark {
+pub(super) fn mark(c: Context, action: Action, _: &World) -> Mark {
+    let bounds = c.bounds;
     let at = |copy: u8| usize::from(1 + bounds.clones + copy);
     let of = |clone: u8| usize::from(1 + clone);
     match action {
@@ -116,7 +121,8 @@ pub(super) fn mark(bounds: &Bounds, action: Action) -> Mark {
     }
 }
 
-pub(super) fn status(bounds: &Bounds, world: &World, lane: usize) -> Option<Status> {
+pub(super) fn status(c: Context, world: &World, lane: usize) -> Option<Status> {
+    let bounds = c.bounds;
     let clones = usize::from(bounds.clones);
     if lane == 0 {
         let text = format!("VDL @{}", world.vdl(bounds));

@@ -13,6 +13,7 @@
 //! | who is in no set any more may discard | segment | [`rules::MembershipRules::may_discard`] |
 //! | a lost member is created anew, empty, and takes part when it is hydrated (C12) | metadata service | [`rules::MembershipRules::recreates`] |
 
+pub mod bounds;
 pub mod configuration;
 mod goals;
 mod mutants;
@@ -23,9 +24,10 @@ pub mod world;
 
 pub use mutants::{MUTANTS, Mutant, PROFILES, Profile, by_id};
 
-use crate::area::{self, Area, Catalogued, Context, Lane, Mark, Property, Status, kinds, of_its_world};
+use crate::area::{self, Area, Catalogued, Context, Property, kinds, of_its_world};
+use bounds::Bounds;
 use rules::MembershipRules;
-use world::{Action, Bounds, World};
+use world::{Action, World};
 
 /// The area of one group whose members change.
 #[derive(Clone, Copy, Debug)]
@@ -56,30 +58,6 @@ impl Area for Membership {
         Recreate: "recreate",
     });
     of_its_world!(World, Bounds, Action);
-
-    fn may_end(c: Context<Self>, state: &World) -> bool {
-        goals::may_end(c, state)
-    }
-
-    fn describe(c: Context<Self>, action: Action) -> String {
-        telling::describe(c.bounds, action)
-    }
-
-    fn changes(_: Context<Self>, before: &World, after: &World) -> Vec<String> {
-        telling::changes(before, after)
-    }
-
-    fn lanes(c: Context<Self>) -> Vec<Lane> {
-        telling::lanes(c.bounds)
-    }
-
-    fn mark(_: Context<Self>, action: Action, _: &World, _: &World) -> Mark {
-        telling::mark(action)
-    }
-
-    fn status(_: Context<Self>, state: &World, lane: usize) -> Option<Status> {
-        telling::status(state, lane)
-    }
 }
 
 impl Catalogued for Membership {

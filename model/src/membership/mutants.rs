@@ -1,9 +1,9 @@
 //! Known mistakes of membership, one row each (protocol §8).
 
 use super::Membership;
+use super::bounds::Bounds;
 use super::configuration::Members;
 use super::rules::{Exchanged, MembershipRules, mistakes as m};
-use super::world::Bounds;
 use crate::area::{self, Leg};
 use crate::types::SegmentId;
 

@@ -5,13 +5,16 @@ use crate::quorum::letters;
 use crate::types::{Epoch, SegmentId};
 
 use super::configuration::SEGMENTS;
-use super::world::{Action, Bounds, Commit, FIRST, Node, Records, Recovery, SECOND, Standing, World};
+use super::world::{Action, Commit, FIRST, Node, Records, Recovery, SECOND, Standing, World};
+
+type Context<'a> = crate::area::Context<'a, super::Membership>;
 
 fn letter(segment: SegmentId) -> String {
     letters(std::iter::once(segment).collect())
 }
 
-pub(super) fn describe(bounds: &Bounds, action: Action) -> String {
+pub(super) fn describe(c: Context, action: Action) -> String {
+    let bounds = c.bounds;
     match action {
         Action::Begin { exchange, .. } => match bounds.exchanges.iter().flatten().nth(exchange.into()) {
             Some(exchanged) => format!("the control plane proposes {exchanged}"),
@@ -39,7 +42,7 @@ pub(super) fn describe(bounds: &Bounds, action: Action) -> String {
     }
 }
 
-pub(super) fn changes(before: &World, after: &World) -> Vec<String> {
+pub(super) fn changes(_: Context, before: &World, after: &World) -> Vec<String> {
     let mut phrases = Vec::new();
     for configuration in &after.history[before.history.len()..] {
         phrases.push(format!("{configuration} is recorded"));
@@ -115,7 +118,8 @@ fn held(records: Records) -> String {
 const WRITERS: usize = 1;
 const SEGMENT_LANES: usize = 3;
 
-pub(super) fn lanes(bounds: &Bounds) -> Vec<Lane> {
+pub(super) fn lanes(c: Context) -> Vec<Lane> {
+    let bounds = c.bounds;
     let named = |name: &str, group: &str| Lane { name: name.into(), group: group.into() };
     let mut lanes = vec![
         named("metadata", "metadata service"),
@@ -129,7 +133,7 @@ pub(super) fn lanes(bounds: &Bounds) -> Vec<Lane> {
     lanes
 }
 
-pub(super) fn mark(action: Action) -> Mark {
+pub(super) fn mark(_: Context, action: Action, _: &World) -> Mark {
     let lane = |segment: SegmentId| SEGMENT_LANES + segment.index();
     let writer = |epoch: Epoch| WRITERS + epoch.0 as usize - 1;
     match action {
@@ -153,7 +157,7 @@ pub(super) fn mark(action: Action) -> Mark {
     }
 }
 
-pub(super) fn status(world: &World, lane: usize) -> Option<Status> {
+pub(super) fn status(_: Context, world: &World, lane: usize) -> Option<Status> {
     if lane == 0 {
         return Some(Status { epoch: world.volume_epoch().0, text: world.newest().to_string() });
     }

@@ -5,7 +5,9 @@ use crate::quorum::letters;
 use crate::records::Records;
 use crate::types::SegmentId;
 
-use super::world::{Action, Bounds, Instance, Reader, World};
+use super::world::{Action, Instance, Reader, World};
+
+type Context<'a> = crate::area::Context<'a, super::Pages>;
 
 fn segment(copy: u8) -> String {
     letters(std::iter::once(SegmentId(copy)).collect())
@@ -24,7 +26,7 @@ fn lsns(records: Records) -> String {
     if each.is_empty() { "nothing".into() } else { each.join(" ") }
 }
 
-pub(super) fn describe(action: Action) -> String {
+pub(super) fn describe(_: Context, action: Action) -> String {
     match action {
         Action::Allocate => "the writer allocates a mini-transaction".into(),
         Action::Write { record, copy } => format!("writer → {}: write @{}", segment(copy), record + 1),
@@ -43,7 +45,8 @@ pub(super) fn describe(action: Action) -> String {
     }
 }
 
-pub(super) fn changes(bounds: &Bounds, before: &World, after: &World) -> Vec<String> {
+pub(super) fn changes(c: Context, before: &World, after: &World) -> Vec<String> {
+    let bounds = c.bounds;
     let mut phrases = Vec::new();
     let new: Records = after.live(bounds).iter().filter(|&record| !before.live(bounds).contains(record)).collect();
     if !new.is_empty() {
@@ -101,7 +104,8 @@ fn instance_changes(old: &Instance, new: &Instance) -> Vec<String> {
 
 const SEGMENTS: usize = 2;
 
-pub(super) fn lanes(bounds: &Bounds) -> Vec<Lane> {
+pub(super) fn lanes(c: Context) -> Vec<Lane> {
+    let bounds = c.bounds;
     let mut lanes = vec![
         Lane { name: "writer".into(), group: "database instances".into() },
         Lane { name: "replica".into(), group: "database instances".into() },
@@ -117,7 +121,7 @@ fn lane(reader: Reader) -> usize {
     }
 }
 
-pub(super) fn mark(action: Action) -> Mark {
+pub(super) fn mark(_: Context, action: Action, _: &World) -> Mark {
     let at = |copy: u8| SEGMENTS + usize::from(copy);
     match action {
         Action::Write { copy, .. } | Action::Collect { copy } | Action::CollectLate { copy } => {
@@ -135,7 +139,8 @@ pub(super) fn mark(action: Action) -> Mark {
     }
 }
 
-pub(super) fn status(bounds: &Bounds, world: &World, lane: usize) -> Option<Status> {
+pub(super) fn status(c: Context, world: &World, lane: usize) -> Option<Status> {
+    let bounds = c.bounds;
     let text = match lane {
         0 => format!("VDL @{}", world.vdl(bounds)),
         1 if bounds.replica.is_on() => format!("at @{}", world.applied),

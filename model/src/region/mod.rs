@@ -25,7 +25,7 @@ pub mod world;
 
 pub use mutants::{MUTANTS, Mutant, PROFILES, Profile};
 
-use crate::area::{self, Area, Catalogued, Context, Lane, Mark, Property, Status, kinds, of_its_world};
+use crate::area::{self, Area, Catalogued, Context, Property, kinds, of_its_world};
 use rules::RegionRules;
 use world::{Action, Bounds, World};
 
@@ -52,30 +52,6 @@ impl Area for Regions {
         Resume: "resume",
     });
     of_its_world!(World, Bounds, Action);
-
-    fn may_end(c: Context<Self>, state: &World) -> bool {
-        goals::may_end(c, state)
-    }
-
-    fn describe(_: Context<Self>, action: Action) -> String {
-        telling::describe(action)
-    }
-
-    fn changes(c: Context<Self>, before: &World, after: &World) -> Vec<String> {
-        telling::changes(c, before, after)
-    }
-
-    fn lanes(c: Context<Self>) -> Vec<Lane> {
-        telling::lanes(c.bounds)
-    }
-
-    fn mark(_: Context<Self>, action: Action, before: &World, _: &World) -> Mark {
-        telling::mark(action, before)
-    }
-
-    fn status(c: Context<Self>, state: &World, lane: usize) -> Option<Status> {
-        telling::status(c, state, lane)
-    }
 }
 
 impl Catalogued for Regions {

@@ -4,7 +4,7 @@ use crate::area::{self, Lane, Mark, Status};
 
 use super::Regions;
 use super::log::Log;
-use super::world::{Action, Bounds, Opening, Role, World};
+use super::world::{Action, Opening, Role, World};
 
 type Context<'a> = area::Context<'a, Regions>;
 
@@ -12,7 +12,7 @@ fn name(region: impl Into<usize>) -> char {
     char::from(b'A' + region.into() as u8)
 }
 
-pub(super) fn describe(action: Action) -> String {
+pub(super) fn describe(_: Context, action: Action) -> String {
     match action {
         Action::Allocate { region } => format!("{} allocates a mini-transaction", name(region)),
         Action::Durable { region } => format!("what {} has allocated is durable there", name(region)),
@@ -74,12 +74,13 @@ pub(super) fn changes(c: Context, before: &World, after: &World) -> Vec<String> 
     phrases
 }
 
-pub(super) fn lanes(bounds: &Bounds) -> Vec<Lane> {
+pub(super) fn lanes(c: Context) -> Vec<Lane> {
+    let bounds = c.bounds;
     let regions = (0..bounds.regions).map(|region| Lane { name: name(region).into(), group: "regions".into() });
     regions.collect()
 }
 
-pub(super) fn mark(action: Action, before: &World) -> Mark {
+pub(super) fn mark(_: Context, action: Action, before: &World) -> Mark {
     let at = usize::from;
     match action {
         Action::Allocate { region } | Action::Durable { region } | Action::Resume { region } => {

@@ -18,7 +18,7 @@ pub mod world;
 
 pub use mutants::{MUTANTS, Mutant, PROFILES, Profile};
 
-use crate::area::{self, Area, Catalogued, Context, Lane, Mark, Property, Status, Violation, kinds, of_its_world};
+use crate::area::{self, Area, Catalogued, Context, Property, Violation, kinds, of_its_world};
 use crate::refinement::{StandsForVolume, Volume};
 use crate::types::Lsn;
 use rules::UndoRules;
@@ -49,30 +49,6 @@ impl Area for Undo {
         Failover: "failover",
     });
     of_its_world!(World, Bounds, Action);
-
-    fn may_end(c: Context<Self>, state: &World) -> bool {
-        goals::may_end(c, state)
-    }
-
-    fn describe(_: Context<Self>, action: Action) -> String {
-        telling::describe(action)
-    }
-
-    fn changes(c: Context<Self>, before: &World, after: &World) -> Vec<String> {
-        telling::changes(c.rules, c.bounds, before, after)
-    }
-
-    fn lanes(c: Context<Self>) -> Vec<Lane> {
-        telling::lanes(c.bounds)
-    }
-
-    fn mark(_: Context<Self>, action: Action, _: &World, _: &World) -> Mark {
-        telling::mark(action)
-    }
-
-    fn status(c: Context<Self>, state: &World, lane: usize) -> Option<Status> {
-        telling::status(c.rules, c.bounds, state, lane)
-    }
 }
 
 /// The log is the volume; whoever took it last goes on where it is durable.

@@ -1,10 +1,12 @@
 //! Traces of transactions for a person: actions, what they changed, and where a diagram shows them.
 
 use super::rules::UndoRules;
-use super::world::{Action, Bounds, Kind, ReadView, World};
+use super::world::{Action, Kind, ReadView, World};
 use crate::area::{Lane, Mark, Status};
 
-pub(super) fn describe(action: Action) -> String {
+type Context<'a> = crate::area::Context<'a, super::Undo>;
+
+pub(super) fn describe(_: Context, action: Action) -> String {
     match action {
         Action::Write { transaction } => format!("T{transaction} writes the row"),
         Action::Commit { transaction } => format!("T{transaction} commits"),
@@ -35,7 +37,8 @@ fn seen(rules: &UndoRules, w: &World, applied: u8, view: ReadView) -> String {
     format!("@{} shows {}", view.at, shown.map_or("nothing".into(), |version| format!("version {version}")))
 }
 
-pub(super) fn changes(rules: &UndoRules, bounds: &Bounds, before: &World, after: &World) -> Vec<String> {
+pub(super) fn changes(c: Context, before: &World, after: &World) -> Vec<String> {
+    let (rules, bounds) = (c.rules, c.bounds);
     let mut phrases = Vec::new();
     for (lsn, record) in (1..).zip(after.log.iter()).skip(before.log.len()) {
         phrases.push(format!("@{lsn} T{} {}", record.transaction, name(record.kind)));
@@ -66,13 +69,14 @@ pub(super) fn changes(rules: &UndoRules, bounds: &Bounds, before: &World, after:
     phrases
 }
 
-pub(super) fn lanes(bounds: &Bounds) -> Vec<Lane> {
+pub(super) fn lanes(c: Context) -> Vec<Lane> {
+    let bounds = c.bounds;
     let writer = Lane { name: "writer".into(), group: "database instances".into() };
     let replica = |number: u8| Lane { name: format!("r{}", number + 1), group: "replicas".into() };
     std::iter::once(writer).chain((0..bounds.replicas).map(replica)).collect()
 }
 
-pub(super) fn mark(action: Action) -> Mark {
+pub(super) fn mark(_: Context, action: Action, _: &World) -> Mark {
     match action {
         Action::Write { .. }
         | Action::Commit { .. }
@@ -88,7 +92,8 @@ pub(super) fn mark(action: Action) -> Mark {
     }
 }
 
-pub(super) fn status(rules: &UndoRules, bounds: &Bounds, w: &World, lane: usize) -> Option<Status> {
+pub(super) fn status(c: Context, w: &World, lane: usize) -> Option<Status> {
+    let (rules, bounds) = (c.rules, c.bounds);
     let (applied, view) = match lane.checked_sub(1) {
         None => (w.log.len() as u8, w.view),
         Some(replica) => w.replicas(bounds).get(replica).map(|replica| (replica.applied, replica.view))?,

@@ -20,7 +20,7 @@ pub mod world;
 
 pub use mutants::{MUTANTS, Mutant, PROFILES, Profile};
 
-use crate::area::{self, Area, Catalogued, Context, Lane, Mark, Property, Status, Violation, kinds, of_its_world};
+use crate::area::{self, Area, Catalogued, Context, Property, Violation, kinds, of_its_world};
 use crate::refinement::{self, StandsForVolume};
 use crate::types::Lsn;
 use rules::VolumeRules;
@@ -47,30 +47,6 @@ impl Area for Volume {
         Grow: "grow",
     });
     of_its_world!(World, Bounds, Action);
-
-    fn may_end(c: Context<Self>, state: &World) -> bool {
-        goals::may_end(c, state)
-    }
-
-    fn describe(_: Context<Self>, action: Action) -> String {
-        telling::describe(action)
-    }
-
-    fn changes(c: Context<Self>, before: &World, after: &World) -> Vec<String> {
-        telling::changes(c, before, after)
-    }
-
-    fn lanes(c: Context<Self>) -> Vec<Lane> {
-        telling::lanes(c.bounds)
-    }
-
-    fn mark(c: Context<Self>, action: Action, before: &World, _: &World) -> Mark {
-        telling::mark(c.bounds, action, before)
-    }
-
-    fn status(c: Context<Self>, state: &World, lane: usize) -> Option<Status> {
-        telling::status(c, state, lane)
-    }
 }
 
 /// The log of the volume chain: what the newest open epoch keeps, and what it has allocated.

@@ -15,7 +15,7 @@ fn segment(group: u8, copy: u8) -> String {
     format!("{}{}", group + 1, letters(std::iter::once(SegmentId(copy)).collect()))
 }
 
-pub(super) fn describe(action: Action) -> String {
+pub(super) fn describe(_: Context, action: Action) -> String {
     match action {
         Action::Recover => "another instance takes the volume (R0)".into(),
         Action::FenceRead { epoch, group, copy } => format!("w{epoch} → {}: FENCE_READ (R1)", segment(group, copy)),
@@ -112,7 +112,8 @@ fn lane(bounds: &Bounds, group: u8, copy: u8) -> usize {
     first_segment(bounds) + usize::from(group * bounds.copies + copy)
 }
 
-pub(super) fn lanes(bounds: &Bounds) -> Vec<Lane> {
+pub(super) fn lanes(c: Context) -> Vec<Lane> {
+    let bounds = c.bounds;
     let mut lanes = vec![Lane { name: "metadata".into(), group: "metadata service".into() }];
     for epoch in 1..=bounds.recoveries + 1 {
         lanes.push(Lane { name: format!("w{epoch}"), group: "database instances".into() });
@@ -125,7 +126,8 @@ pub(super) fn lanes(bounds: &Bounds) -> Vec<Lane> {
     lanes
 }
 
-pub(super) fn mark(bounds: &Bounds, action: Action, before: &World) -> Mark {
+pub(super) fn mark(c: Context, action: Action, before: &World) -> Mark {
+    let bounds = c.bounds;
     let writer = |epoch: u8| WRITERS + usize::from(epoch) - 1;
     match action {
         Action::Recover => Mark::Local { at: writer(before.newest() + 1) },
