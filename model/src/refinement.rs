@@ -11,8 +11,8 @@
 //! And whatever any incarnation has acknowledged, by whatever zombie, lies before the durable point.
 //!
 //! An area whose states [stand for a volume](StandsForVolume) can be explored as [`Refined`]: the same states and actions, judged by
-//! this one property of steps. Pages and members stand for none: there a
-//! volume is something that others write. A secondary region or a clone is another log, with promises of its own.
+//! this one property of steps. Pages, members and undo stand for none: there a
+//! volume is something that others write, or nothing that could go wrong. A secondary region or a clone is another log, with promises of its own.
 
 use crate::area::{Area, Context, Lane, Lively, Mark, Property, Status};
 use crate::group::Group;

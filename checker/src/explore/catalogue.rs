@@ -520,8 +520,7 @@ impl Catalogue {
     }
 }
 
-// An engine is compiled anew for every type that is named here, so not every area that could be refined is: the storage of clients
-// is the core's, and the log of undo is its volume.
+// An engine is compiled anew for every type that is named here, so clients are not refined: their storage is the core's.
 static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(|| {
     let mut all = Catalogue::default();
     all.take::<Group<6>>(&Of { open: open_group, refine: Some(open_as::<Refined<Group<6>>>), area: PhantomData });

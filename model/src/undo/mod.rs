@@ -18,9 +18,7 @@ pub mod world;
 
 pub use mutants::{MUTANTS, Mutant, PROFILES, Profile};
 
-use crate::area::{self, Area, Catalogued, Context, Property, Violation, kinds, of_its_world};
-use crate::refinement::{StandsForVolume, Volume};
-use crate::types::Lsn;
+use crate::area::{self, Area, Catalogued, Context, Property, kinds, of_its_world};
 use rules::UndoRules;
 use world::{Action, Bounds, World};
 
@@ -49,15 +47,6 @@ impl Area for Undo {
         Failover: "failover",
     });
     of_its_world!(World, Bounds, Action);
-}
-
-/// The log is the volume; whoever took it last goes on where it is durable.
-impl StandsForVolume for Undo {
-    fn volume(_: Context<Self>, state: &World) -> Result<Volume, Violation> {
-        let writer = usize::from(state.failovers);
-        let records = (1..=state.log.len() as u64).map(|lsn| (Lsn(lsn), 0));
-        Ok(Volume::new(writer, records, Lsn(state.durable.into())))
-    }
 }
 
 impl Catalogued for Undo {
