@@ -417,3 +417,43 @@ fn a_step_that_no_volume_takes_is_found_saved_and_replayed() {
     assert_eq!(code(&pages), 64);
     assert!(stderr(&pages).contains("the steps of pages are held against no volume here"), "{}", stderr(&pages));
 }
+
+#[test]
+fn by_partial_order_a_space_is_smaller_and_shows_what_stays_broken() {
+    let states = |arguments: &[&str]| {
+        let output = sextant(&[&["model", "check", "core", "--json"], arguments].concat());
+        let report: serde_json::Value = serde_json::from_str(&stdout(&output)).unwrap();
+        (report["unique_states"].as_u64().unwrap(), report["verdict"].as_str().unwrap().to_owned(), report)
+    };
+    let limit = ["--leg", "limit", "--property", "S1"];
+    let (whole, _, _) = states(&limit);
+    for engine in ["packed", "cluster"] {
+        let (less, verdict, _) = states(&[&limit[..], &["--partial-order", "--engine", engine]].concat());
+        assert!(4 * less < whole && verdict == "valid", "{engine}: {less} of {whole}");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let case = folder.path().join("m1.case");
+    let (_, verdict, report) =
+        states(&["--mutant", "M1", "--leg", "M1", "--partial-order", "--save", case.to_str().unwrap()]);
+    assert_eq!((verdict.as_str(), report["property"].as_str()), ("violation", Some("S1")));
+    assert_eq!(code(&sextant(&["replay", case.to_str().unwrap()])), 1, "what is found so is a real counterexample");
+    for (arguments, reason) in [
+        (vec!["core", "--partial-order", "--property", "S13"], "may pass"),
+        (vec!["mtr", "--partial-order"], "declares no partial order"),
+        (vec!["core", "--partial-order", "--engine", "bfs"], "--engine packed and cluster"),
+        (vec!["core", "--bound", "record=2"], "no field record; they have: "),
+        (vec!["core", "--bound", "records"], "field=value"),
+        (vec!["core", "--bound", "records=30"], "LSNs"),
+    ] {
+        let output = sextant(&[&["model", "check"][..], &arguments].concat());
+        assert!(code(&output) == 64 && stderr(&output).contains(reason), "{arguments:?}: {}", stderr(&output));
+    }
+}
+
+#[test]
+fn bounds_are_changed_by_name() {
+    let two = ["model", "check", "core", "--leg", "limit", "--bound", "records=1", "--bound", "gossip=On"];
+    let output = sextant(&two);
+    // One record with an allocation limit of one and gossip: the space that `tests/partial_order.rs` of the model knows too.
+    assert!(stdout(&output).contains(" 982 states"), "{}", stdout(&output));
+}

@@ -5,6 +5,7 @@
 
 use crate::decisions::RuleBook;
 use crate::pack::{Get, Put};
+use crate::partial_order::Footprint;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fmt::{Debug, Display};
@@ -97,6 +98,18 @@ pub trait Area: Copy + Debug + Send + Sync + Sized + 'static {
 
     /// The same action on renamed actors: `i` becomes `names[i]`.
     fn renamed(action: Self::Action, names: &[usize]) -> Self::Action;
+
+    // --- partial order ---------------------------------------------------------------------------------------------
+
+    /// Properties, by id, whose violation stays one whatever happens next: what a space can be judged by that is reduced by
+    /// [`crate::partial_order`]. None: the area has no such reduction.
+    const STABLE: &'static [&'static str] = &[];
+
+    /// What every step that may still be taken from `state` touches; none if all of `enabled`, the actions possible there, must
+    /// be explored. Law: two that do not interfere commute in every state that can follow.
+    fn footprints(_: Context<Self>, _: &Self::State, _enabled: &[Self::Action]) -> Option<Vec<Footprint>> {
+        None
+    }
 
     // --- packing ---------------------------------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ use crate::area::{Area, Context, Property, Violation};
 use crate::bounds::Switch;
 use crate::coverage::Choices;
 use crate::pack::{Get, Put};
+use crate::partial_order;
 use itertools::Itertools;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -16,6 +17,8 @@ pub struct Closed<A: Area> {
     properties: Vec<Property<A>>,
     vacuity: Switch,
     layout: A::Layout,
+    /// Whether of steps that commute only one order is explored.
+    partial_order: Switch,
     /// Properties, by place in the table, whose *sometimes* was met: bookkeeping of one exploration, read by no step.
     witnessed: Arc<AtomicU32>,
     /// What takes note of the decisions that make a difference; the same.
@@ -47,7 +50,16 @@ impl<A: Area> Closed<A> {
         let rules = A::settled(rules, &bounds);
         let layout = A::layout(Context { rules: &rules, bounds: &bounds });
         let properties = A::PROPERTIES.to_vec();
-        Closed { rules, bounds, properties, vacuity: Switch::On, layout, witnessed: Arc::default(), watched: None }
+        Closed {
+            rules,
+            bounds,
+            properties,
+            vacuity: Switch::On,
+            layout,
+            partial_order: Switch::Off,
+            witnessed: Arc::default(),
+            watched: None,
+        }
     }
 
     /// Only the property `id`, and no *sometimes*: what a shortest counterexample needs.
@@ -62,6 +74,31 @@ impl<A: Area> Closed<A> {
         self.properties.retain(|property| property.id == id);
         assert!(self.properties.len() == 1, "there is no property {id}");
         self
+    }
+
+    /// The same, reduced by partial order and judged by the properties that such a space shows: see [`crate::partial_order`].
+    /// What a property says of is not asked for, because a reduced space need not have it.
+    ///
+    /// # Errors
+    /// If the area declares no reduction, or none of the properties judged can be judged so.
+    pub fn by_partial_order(mut self) -> Result<Self, String> {
+        let asked: Vec<&str> = self.properties.iter().map(|property| property.id).collect();
+        self.properties.retain(|property| A::STABLE.contains(&property.id));
+        match (A::STABLE, self.properties.as_slice()) {
+            ([], _) => Err(format!("{} declares no partial order", A::NAME)),
+            (stable, []) => Err(format!(
+                "a violation of {} may pass, and a space that is reduced by partial order need not show it; it shows {}",
+                asked.join(", "),
+                stable.join(" ")
+            )),
+            _ => Ok(Closed { partial_order: Switch::On, vacuity: Switch::Off, ..self }),
+        }
+    }
+
+    /// Whether of steps that commute only one order is explored.
+    #[must_use]
+    pub fn is_by_partial_order(&self) -> bool {
+        self.partial_order.is_on()
     }
 
     /// The same, where every step is held against the alternatives to the adopted rules.
@@ -114,8 +151,25 @@ impl<A: Area> Closed<A> {
     }
 
     /// Candidates in `state`; [`Closed::next`] tells which are possible.
+    /// With a partial order only those that need be explored now.
+    #[inline]
     pub fn candidates(&self, state: &A::State, take: impl FnMut(A::Action)) {
+        if self.partial_order.is_on() {
+            return self.persistent(state).into_iter().for_each(take);
+        }
         A::candidates(self.context(), state, take);
+    }
+
+    /// Of the possible actions those that need be explored now: what is left out can be taken later and leads no less far.
+    fn persistent(&self, state: &A::State) -> Vec<A::Action> {
+        let context = self.context();
+        let mut enabled = Vec::new();
+        A::candidates(context, state, |action| enabled.push(action));
+        enabled.retain(|&action| A::after(context, state, action).is_some());
+        match A::footprints(context, state, &enabled) {
+            Some(steps) => partial_order::persistent(&steps).into_iter().map(|place| enabled[place]).collect(),
+            None => enabled,
+        }
     }
 
     /// The state after `action`, canonical if the bounds reduce by symmetry; none if the action changes nothing.

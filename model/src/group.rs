@@ -8,6 +8,7 @@ use crate::bounds::Bounds;
 use crate::instance::Phase;
 use crate::logset::Bits;
 use crate::pack::{self, Get, Layout, Put};
+use crate::partial_order::Footprint;
 use crate::rules::{Rules, Scheme};
 use crate::types::SegmentId;
 use crate::world::World;
@@ -112,6 +113,15 @@ impl<const N: usize> Area for Group<N> {
 
     fn renamed(action: Action, names: &[usize]) -> Action {
         action.renamed(names)
+    }
+
+    /// What was acknowledged, opened, allocated or done at a segment stays so. S9 asks for an order that S1 covers
+    /// (`footprints.rs`), S13 and S15 speak of a segment that a truncation may mend, S33 of reads, and the L properties of states
+    /// in which an old writer or another recovery may still act.
+    const STABLE: &'static [&'static str] = &["S1", "S3", "S4", "S5", "S5b", "S7", "S10", "S11", "S12", "S14", "S16"];
+
+    fn footprints(c: Context<Self>, state: &World<N>, enabled: &[Action]) -> Option<Vec<Footprint>> {
+        state.footprints(c.rules, c.bounds, enabled)
     }
 
     fn layout(c: Context<Self>) -> Layout {

@@ -270,6 +270,13 @@ impl Rules {
         }
     }
 
+    /// Whether every recovery has a volume epoch of its own.
+    #[must_use]
+    #[inline]
+    pub fn raises_epochs(&self) -> bool {
+        self.bump == Bump::Raise
+    }
+
     /// Whether enough members have answered FENCE_READ (R1).
     #[must_use]
     pub fn may_decide(&self, answers: usize) -> bool {

@@ -163,6 +163,11 @@ impl<const N: usize> World<N> {
         });
     }
 
+    /// The records that an instance has sent or may send.
+    pub(crate) fn sent_by<'a>(&self, instance: &'a Instance<Bits, N>) -> impl Iterator<Item = Lsn> + use<'a, N> {
+        sent_records(instance)
+    }
+
     /// The instance that took the volume last.
     #[must_use]
     pub fn newest(&self) -> usize {
@@ -243,7 +248,7 @@ impl<const N: usize> World<N> {
     }
 
     /// With symmetry, of equal columns only the first acts: the others lead to the same canonical states.
-    fn is_representative(&self, bounds: &Bounds, segment: usize) -> bool {
+    pub(crate) fn is_representative(&self, bounds: &Bounds, segment: usize) -> bool {
         !bounds.symmetry.is_on() || segment == 0 || self.compare_columns(segment - 1, segment).is_ne()
     }
 
@@ -439,7 +444,7 @@ impl<const N: usize> World<N> {
         }
     }
 
-    fn wants_to_allocate(&self, bounds: &Bounds, i: usize) -> bool {
+    pub(crate) fn wants_to_allocate(&self, bounds: &Bounds, i: usize) -> bool {
         self.instances[i].writer().is_some_and(|w| w.next.0 - w.decision.first.0 < u64::from(bounds.records))
     }
 

@@ -87,6 +87,13 @@ pub trait Exploration: Send + Sync {
     /// If there is no such property; the message lists what there is.
     fn only(&self, property: &str) -> Result<Box<dyn Exploration>, String>;
 
+    /// The same, reduced by partial order, and the ids of the properties that are judged so: see [`sextant_model::partial_order`].
+    /// A counterexample is not a shortest one.
+    ///
+    /// # Errors
+    /// If the area declares no such reduction, or the property asked for cannot be judged so.
+    fn by_partial_order(&self) -> Result<(Box<dyn Exploration>, Vec<&'static str>), String>;
+
     /// # Errors
     /// As [`explore`].
     fn explore(&self, plan: &Plan, progress: &mut dyn FnMut(Progress)) -> Result<Explored, Failure>;
@@ -270,6 +277,12 @@ impl<A: Lively> Exploration for Closed<A> {
         let known = || A::PROPERTIES.iter().map(|own| own.id).collect::<Vec<_>>().join(" ");
         let found = found.ok_or_else(|| format!("{} has no property {property}; it has: {}", A::NAME, known()))?;
         Ok(Box::new(self.clone().judging(found.id)))
+    }
+
+    fn by_partial_order(&self) -> Result<(Box<dyn Exploration>, Vec<&'static str>), String> {
+        let reduced = self.clone().by_partial_order()?;
+        let judged = reduced.judged().iter().map(|property| property.id).collect();
+        Ok((Box::new(reduced), judged))
     }
 
     fn explore(&self, plan: &Plan, progress: &mut dyn FnMut(Progress)) -> Result<Explored, Failure> {
@@ -602,6 +615,28 @@ pub fn rules_with(area: &dyn AnyArea, rules: Value, changes: &[String]) -> Resul
             change.split_once('=').ok_or_else(|| format!("{change:?} is not of the form decision=value"))?;
         area.with(&rules, decision, value)
     })
+}
+
+/// A leg with bounds changed, each `field=value` with the names that a case file has; what no exploration of it has pinned.
+///
+/// # Errors
+/// If one is not of this form, or the bounds of this area have no such field.
+pub fn leg_with(leg: Leg, changes: &[String]) -> Result<Leg, String> {
+    if changes.is_empty() {
+        return Ok(leg);
+    }
+    let mut bounds = leg.bounds.clone();
+    for change in changes {
+        let (field, value) =
+            change.split_once('=').ok_or_else(|| format!("{change:?} is not of the form field=value"))?;
+        let fields = bounds.as_object_mut().ok_or("these bounds have no fields")?;
+        let known = fields.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+        let own = fields.get_mut(field);
+        let own =
+            own.ok_or_else(|| format!("the bounds of {} have no field {field}; they have: {known}", leg.area.name()))?;
+        *own = serde_json::from_str(value).unwrap_or_else(|_| Value::from(value));
+    }
+    Ok(Leg { bounds, states: 0, depth: 0, ..leg })
 }
 
 /// The rules of the core with another scheme.

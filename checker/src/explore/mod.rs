@@ -375,7 +375,9 @@ fn class<A: Area>(model: &Closed<A>, state: &A::State, action: &A::Action) -> u6
 /// What is explored, for a checkpoint: another rule book, other bounds or another version make other states.
 fn identity<A: Area>(model: &Closed<A>) -> String {
     let judged: Vec<_> = model.judged().iter().map(|p| p.id).collect();
-    format!("{} {} {:?} {:?} {}", env!("CARGO_PKG_VERSION"), A::NAME, model.rules(), model.bounds(), judged.join(" "))
+    let (version, orders) =
+        (env!("CARGO_PKG_VERSION"), if model.is_by_partial_order() { " by partial order" } else { "" });
+    format!("{version} {} {:?} {:?} {}{orders}", A::NAME, model.rules(), model.bounds(), judged.join(" "))
 }
 
 fn explore_stateright<A: Area>(
