@@ -28,8 +28,8 @@ use crate::steps::{self, Breach};
 use crate::types::{Epoch, Lsn, SegmentId, SegmentSet};
 use std::cmp::Ordering;
 
-/// The most volume epochs that an exploration may reach.
-pub const EPOCHS_MAX: usize = 5;
+/// Volume epochs that an exploration may reach lie below: epoch 1 and those of four recoveries.
+pub const EPOCHS_MAX: usize = 6;
 
 /// One state of the closed world with `N` segments.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
