@@ -349,6 +349,8 @@ pub struct Mutant<A: Area> {
     pub bounds: A::Bounds,
     /// Why no property breaks, for a mutant that is equivalent to the adopted protocol.
     pub equivalent: Option<&'static str>,
+    /// Where that is looked at once more. Law: an equivalent mutant has one, and no other.
+    pub larger: Option<Larger<A>>,
     /// Where the mistake is described.
     pub source: &'static str,
 }
@@ -363,14 +365,29 @@ impl<A: Area> Mutant<A> {
         bounds: A::Bounds,
         source: &'static str,
     ) -> Self {
-        Mutant { id, mistake, rules, breaks, bounds, equivalent: None, source }
+        Mutant { id, mistake, rules, breaks, bounds, equivalent: None, larger: None, source }
     }
 
-    /// It breaks nothing, because of this.
+    /// It breaks nothing, because of this, nor with the same rules in these larger bounds.
     #[must_use]
-    pub const fn equivalent(self, reason: &'static str) -> Self {
-        Mutant { equivalent: Some(reason), ..self }
+    pub const fn equivalent(self, reason: &'static str, larger: A::Bounds) -> Self {
+        let larger = Some(Larger { rules: self.rules, bounds: larger });
+        Mutant { equivalent: Some(reason), larger, ..self }
     }
+
+    /// The same, where the larger size is of another scheme of copies.
+    #[must_use]
+    pub const fn equivalent_in(self, reason: &'static str, larger: Larger<A>) -> Self {
+        Mutant { equivalent: Some(reason), larger: Some(larger), ..self }
+    }
+}
+
+/// The second size of an equivalent mutant, explored whole as the first. Law: it has one more recovery than any mutant of its area needs
+/// that breaks something.
+#[derive(Clone, Copy, Debug)]
+pub struct Larger<A: Area> {
+    pub rules: A::Rules,
+    pub bounds: A::Bounds,
 }
 
 /// Whether a group has from one to `most` copies, and quorums of at least one and at most all of them.

@@ -2,7 +2,7 @@
 
 use crate::action::Action;
 use crate::area::{
-    Area, Catalogued, Context, Lane, Mark, Mutant, Profile, Property, Status, admissible_quorums, kinds,
+    Area, Catalogued, Context, Lane, Mark, Mutant, Profile, Property, Status, admissible_quorums, at_most, kinds,
 };
 use crate::bounds::Bounds;
 use crate::instance::Phase;
@@ -11,7 +11,7 @@ use crate::pack::{self, Get, Layout, Put};
 use crate::partial_order::Footprint;
 use crate::rules::{Rules, Scheme};
 use crate::types::SegmentId;
-use crate::world::World;
+use crate::world::{EPOCHS_MAX, World};
 use crate::{diff, goals, mutants, profiles, properties};
 
 /// One protection group of `N` copies.
@@ -60,6 +60,7 @@ impl<const N: usize> Area for Group<N> {
         if zones == 0 || copies % zones != 0 {
             return Err(format!("{copies} copies cannot be spread evenly over {zones} zones"));
         }
+        at_most("recoveries", bounds.recoveries.into(), EPOCHS_MAX - 2)?;
         let lsns = u64::from(bounds.recoveries)
             .saturating_add(1)
             .saturating_mul(bounds.lal.saturating_add(bounds.records.into()));

@@ -3,7 +3,7 @@
 //! A mutant proves that the properties can fail: it names those that it must break and bounds in which a shortest
 //! counterexample exists. It is run once for each named property, with that property alone.
 
-use crate::area;
+use crate::area::{self, Larger};
 use crate::bounds::Bounds;
 use crate::group::Group;
 use crate::rules::{Rules, mistakes as m};
@@ -69,9 +69,11 @@ pub const MUTANTS: &[Mutant] = &[
         &[],
         TWO.gossiping(),
         "C11",
-    ).equivalent(
-            "a record that crosses truncation epochs is filtered by the ranges kept at the receiver, and one that reaches a \
-             laggard is filtered by the honoured ranges at the next recovery: either check alone suffices (C11)",
+    )
+    .equivalent_in(
+        "a record that crosses truncation epochs is filtered by the ranges kept at the receiver, and one that reaches a laggard \
+         is filtered by the honoured ranges at the next recovery: either check alone suffices (C11)",
+        Larger { rules: m::GOSSIP_ANYBODY_OF_THREE, bounds: Bounds::of(1, 4).gossiping() },
     ),
     mutant("M11", "epoch and ranges installed on one copy less", m::INSTALL_ONE_LESS, &["S4"], TWO, "S18 §2.4"),
     mutant("M12", "recovery ignores earlier ranges", m::IGNORE_RANGES, &["S4"], TWO, "S17 §4.3"),

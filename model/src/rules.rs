@@ -400,6 +400,7 @@ pub(crate) mod mistakes {
     pub const ADOPT_EPOCH: Rules = Rules { future: Future::AdoptEpoch, ..A };
     pub const GOSSIP_FORGETTING: Rules = Rules { gossip: Gossip::AnybodyForgetting, ..A };
     pub const GOSSIP_ANYBODY: Rules = Rules { gossip: Gossip::Anybody, ..A };
+    pub const GOSSIP_ANYBODY_OF_THREE: Rules = Rules { scheme: Scheme::TEACHING, ..GOSSIP_ANYBODY };
     pub const INSTALL_ONE_LESS: Rules = Rules { install: Install::OneLess, ..A };
     pub const IGNORE_RANGES: Rules = Rules { honoured: Honoured::Nothing, ..A };
     pub const NO_WRITE_BACK: Rules = Rules { write_back: WriteBack::Never, ..A };

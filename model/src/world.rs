@@ -5,7 +5,7 @@
 //! instance allocated, the decision a recovery made, the records a segment ever held under a truncation epoch), and a
 //! reply is absorbed in the action that causes it.
 //!
-//! Reductions, each compared with a world of explicit messages in `tests/naive.rs`:
+//! Reductions, each compared with a world of explicit messages in `tests/naive/`:
 //! * *Append and sync are one action* where nothing leaves between them: an unsynced record that a crash loses is a
 //!   message that was not delivered. Where a mutant lets a reply leave first, `Sync` stays an action of its own.
 //! * *Replies are absorbed at once.* Every acknowledgement that could count counts as early as possible, which is the worst
@@ -28,8 +28,8 @@ use crate::steps::{self, Breach};
 use crate::types::{Epoch, Lsn, SegmentId, SegmentSet};
 use std::cmp::Ordering;
 
-/// The most volume epochs that an exploration may reach.
-pub const EPOCHS_MAX: usize = 5;
+/// Volume epochs that an exploration may reach lie below: epoch 1 and those of four recoveries.
+pub const EPOCHS_MAX: usize = 6;
 
 /// One state of the closed world with `N` segments.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -246,14 +246,30 @@ impl Args {
         let mut fates = Vec::new();
         let wanted = |mutant: &&Mutant| self.layer != Layer::Real || mutant.area.name() == lockstep::AREA;
         for mutant in catalogue::mutants().iter().filter(wanted) {
-            let fate = mutant.judge(all_cores()).map_err(io::Error::other)?;
+            let mut fate = mutant.judge(all_cores()).map_err(io::Error::other)?;
+            let larger = if self.layer.includes(Layer::Model) { look_again(mutant, &mut fate)? } else { None };
             if !self.json && self.layer.includes(Layer::Model) {
-                output::line(&fate_line(mutant, &fate))?;
+                output::line(&fate_line(mutant, &fate, larger))?;
             }
             fates.push((mutant, fate));
         }
         Ok(fates)
     }
+}
+
+/// Explores the second size of an equivalent mutant, which may show that it is none: its states.
+fn look_again(mutant: &Mutant, fate: &mut Fate) -> io::Result<Option<usize>> {
+    let began = Instant::now();
+    if !matches!(fate.death, Death::Equivalent(_)) {
+        return Ok(None);
+    }
+    let larger = mutant.judge_larger(all_cores()).map_err(io::Error::other)?;
+    if let Some(c) = larger.as_ref().and_then(|explored| explored.counterexample.as_ref()) {
+        let reason = format!("said to be equivalent, but breaks {} in its larger size: {}", c.property, c.fact);
+        fate.death = Death::Survived { reason };
+    }
+    fate.elapsed += began.elapsed();
+    Ok(larger.map(|explored| explored.unique_states))
 }
 
 /// Of a counterexample that was not acted out: an actor that does not send what the model may send has not survived anything.
@@ -326,14 +342,17 @@ fn mutant_report<'a>(mutant: &'a Mutant, fate: &'a Fate) -> MutantReport<'a> {
     }
 }
 
-/// One line of the table of mutants.
-fn fate_line(mutant: &Mutant, fate: &Fate) -> String {
+/// One line of the table of mutants. `larger`: states of the second size.
+fn fate_line(mutant: &Mutant, fate: &Fate, larger: Option<usize>) -> String {
     let verdict = match &fate.death {
         Death::Caught(all) => {
             let each: Vec<_> = all.iter().map(|(id, c)| format!("{id} in {}", c.length())).collect();
             format!("caught: {}", each.join(", "))
         }
-        Death::Equivalent(explored) => format!("equivalent: {} states explored whole", explored.unique_states),
+        Death::Equivalent(explored) => {
+            let sizes = std::iter::once(explored.unique_states).chain(larger).map(|states| states.to_string());
+            format!("equivalent: {} states explored whole", sizes.collect::<Vec<_>>().join(" and "))
+        }
         Death::Survived { reason } => format!("SURVIVED: {reason}"),
     };
     format!("{:<5} {:<56} {verdict:<44} {:>6.1} s", mutant.id, mutant.mistake, fate.elapsed.as_secs_f64())

@@ -454,6 +454,8 @@ pub struct Mutant {
     pub breaks: &'static [&'static str],
     pub bounds: Value,
     pub equivalent: Option<&'static str>,
+    /// Rules and bounds of its second size, if it is equivalent.
+    pub larger: Option<(Value, Value)>,
     pub source: &'static str,
 }
 
@@ -484,6 +486,16 @@ impl Mutant {
     /// If the explorer fails.
     pub fn judge(&self, threads: usize) -> Result<Fate, Failure> {
         self.area.judge(self, threads)
+    }
+
+    /// The second, larger size of an equivalent mutant, explored whole, or until it breaks something; none if it has none.
+    ///
+    /// # Errors
+    /// If the explorer fails.
+    pub fn judge_larger(&self, threads: usize) -> Result<Option<Explored>, Failure> {
+        let Some((rules, bounds)) = &self.larger else { return Ok(None) };
+        let model = self.area.open(rules, bounds).map_err(Failure)?;
+        model.explore(&Plan::new(Engine::Packed, threads), &mut |_| {}).map(Some)
     }
 }
 
@@ -528,6 +540,7 @@ impl Catalogue {
             breaks: own.breaks,
             bounds: plain(&own.bounds),
             equivalent: own.equivalent,
+            larger: own.larger.as_ref().map(|larger| (plain(&larger.rules), plain(&larger.bounds))),
             source: own.source,
         }));
     }
@@ -537,14 +550,18 @@ impl Catalogue {
 static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(|| {
     let mut all = Catalogue::default();
     all.take::<Group<6>>(&Of { open: open_group, refine: Some(open_as::<Refined<Group<6>>>), area: PhantomData });
-    all.take::<Membership>(&Of { open: open_as::<Membership>, refine: None, area: PhantomData });
+    all.take::<Membership>(&Of {
+        open: open_as::<Membership>,
+        refine: Some(open_as::<Refined<Membership>>),
+        area: PhantomData,
+    });
     all.take::<Volume>(&Of { open: open_as::<Volume>, refine: Some(open_as::<Refined<Volume>>), area: PhantomData });
-    all.take::<Pages>(&Of { open: open_as::<Pages>, refine: None, area: PhantomData });
+    all.take::<Pages>(&Of { open: open_as::<Pages>, refine: Some(open_as::<Refined<Pages>>), area: PhantomData });
     all.take::<Disks>(&Of { open: open_as::<Disks>, refine: Some(open_as::<Refined<Disks>>), area: PhantomData });
-    all.take::<Undo>(&Of { open: open_as::<Undo>, refine: None, area: PhantomData });
+    all.take::<Undo>(&Of { open: open_as::<Undo>, refine: Some(open_as::<Refined<Undo>>), area: PhantomData });
     all.take::<Clients>(&Of { open: open_as::<Clients>, refine: None, area: PhantomData });
-    all.take::<Regions>(&Of { open: open_as::<Regions>, refine: None, area: PhantomData });
-    all.take::<Forks>(&Of { open: open_as::<Forks>, refine: None, area: PhantomData });
+    all.take::<Regions>(&Of { open: open_as::<Regions>, refine: Some(open_as::<Refined<Regions>>), area: PhantomData });
+    all.take::<Forks>(&Of { open: open_as::<Forks>, refine: Some(open_as::<Refined<Forks>>), area: PhantomData });
     all
 });
 

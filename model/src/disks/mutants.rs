@@ -44,6 +44,7 @@ pub const MUTANTS: &[Mutant] = &[
     .equivalent(
         "a segment that has truncated has deleted what its ranges annul in the same write, so it repairs only what is kept; one \
          that has not may hold what any other holds, and a record is the same at everybody's",
+        Bounds::of_six(3, 1, 1),
     ),
     Mutant::new(
         "M71",

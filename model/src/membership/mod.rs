@@ -24,10 +24,12 @@ pub mod world;
 
 pub use mutants::{MUTANTS, Mutant, PROFILES, Profile, by_id};
 
-use crate::area::{self, Area, Catalogued, Context, Property, kinds, of_its_world};
+use crate::area::{self, Area, Catalogued, Context, Property, Violation, kinds, of_its_world};
+use crate::refinement::{Record, StandsForVolume, Volume};
+use crate::types::Lsn;
 use bounds::Bounds;
 use rules::MembershipRules;
-use world::{Action, World};
+use world::{Action, Commit, FIRST, Kept, Recovery, SECOND, World};
 
 /// The area of one group whose members change.
 #[derive(Clone, Copy, Debug)]
@@ -58,6 +60,28 @@ impl Area for Membership {
         Recreate: "recreate",
     });
     of_its_world!(World, Bounds, Action);
+}
+
+/// Each writer has one record, at the LSN of its epoch, and has allocated it when it opens. It is durable when it is acknowledged.
+impl StandsForVolume for Membership {
+    fn volume(c: Context<Self>, state: &World) -> Result<Volume, Violation> {
+        let [first, second] = [FIRST, SECOND].map(|epoch| (Lsn(epoch.0.into()), epoch.0 as usize - 1));
+        let is_acknowledged = |record: &Record| state.commits[record.1] != Commit::None;
+        let volume = match state.recovery {
+            Recovery::Open(kept) => {
+                let kept = (kept == Kept::Yes).then_some(first);
+                let new = c.bounds.second_record.is_on().then_some(second);
+                let durable = new.filter(is_acknowledged).or(kept).map(|record| record.0);
+                Volume::new(1, kept.into_iter().chain(new), durable.unwrap_or_default())
+            }
+            Recovery::None | Recovery::Reading | Recovery::Installing(_) => {
+                let durable = Some(first).filter(is_acknowledged).map(|record| record.0);
+                Volume::new(0, std::iter::once(first), durable.unwrap_or_default())
+            }
+        };
+        let acknowledged = [first, second].into_iter().filter(is_acknowledged);
+        volume.with_acknowledged(acknowledged.map(|record| record.0), "a writer")
+    }
 }
 
 impl Catalogued for Membership {

@@ -25,9 +25,11 @@ pub mod world;
 
 pub use mutants::{MUTANTS, Mutant, PROFILES, Profile};
 
-use crate::area::{self, Area, Catalogued, Context, Property, kinds, of_its_world};
+use crate::area::{self, Area, Catalogued, Context, Property, Violation, kinds, of_its_world};
+use crate::refinement::{Record, StandsForVolume, Step, Volume};
+use crate::types::Lsn;
 use rules::RegionRules;
-use world::{Action, Bounds, World};
+use world::{Action, Bounds, Opening, Role, World};
 
 /// The area of regions.
 #[derive(Clone, Copy, Debug)]
@@ -52,6 +54,72 @@ impl Area for Regions {
         Resume: "resume",
     });
     of_its_world!(World, Bounds, Action);
+}
+
+/// The log is that of the newest epoch, durable as far as it is in its own region. Secondaries that follow it stand where they have
+/// applied it, and are shown what they have up to there. A promotion makes that the log; who switches over, or fails over within the
+/// region, replaces the writer. Of an older epoch the log is another volume, which those read that still follow it; what its writer
+/// has acknowledged is in the newest one, too, unless there was a promotion since.
+impl StandsForVolume for Regions {
+    fn volume(c: Context<Self>, state: &World) -> Result<Volume, Violation> {
+        let newest = state.newest();
+        for epoch in 1..newest {
+            of_epoch(c, state, epoch)?;
+        }
+        let since_promoted = (1..=newest).rev().find(|&e| state.epoch(e).opening == Opening::Promoted).unwrap_or(1);
+        let last = state.epoch(newest);
+        for epoch in since_promoted..newest {
+            let acknowledged = state.acknowledged(c.rules, c.bounds, epoch);
+            let mut own = state.epoch(epoch).start + 1..=acknowledged;
+            // Two epochs may have written at one LSN.
+            if let Some(lsn) = own.find(|&lsn| lsn > last.durable || last.log.at(lsn) != Some(epoch)) {
+                return Err(format!("@{lsn} is acknowledged by e{epoch} and not in the volume"));
+            }
+        }
+        of_epoch(c, state, newest)
+    }
+
+    fn step(action: Action) -> Step {
+        match action {
+            Action::Promote { region } => Step::Promote(region.into()),
+            Action::Allocate { .. }
+            | Action::Durable { .. }
+            | Action::Deliver { .. }
+            | Action::Report { .. }
+            | Action::Follow { .. }
+            | Action::Failover { .. }
+            | Action::Stop { .. }
+            | Action::Switch { .. }
+            | Action::Resume { .. } => Step::Usual,
+        }
+    }
+}
+
+/// The log of an epoch, with those that read it.
+fn of_epoch(c: Context<Regions>, state: &World, epoch: u8) -> Result<Volume, Violation> {
+    let records = |log: log::Log, upto: u8| {
+        let there = (1..=upto).filter_map(move |lsn| Some((lsn, log.at(lsn)?)));
+        there.map(|(lsn, by)| (Lsn(lsn.into()), usize::from(by)))
+    };
+    let own = state.epoch(epoch);
+    let volume = Volume::new(usize::from(epoch) - 1, records(own.log, own.log.last()), Lsn(own.durable.into()));
+    let mut volume = volume.in_transactions(|lsn| state.ends(c.bounds, own.log, lsn.0 as u8))?;
+    let everything = |log: &[Record]| log.to_vec();
+    for (place, region) in state.regions(c.bounds).iter().enumerate().filter(|(_, region)| region.epoch == epoch) {
+        let who = format_args!("region {}", place + 1);
+        volume = match region.role {
+            Role::Secondary => {
+                let seen: Vec<Record> = records(region.log, region.applied).collect();
+                volume.read_by(place, who, Lsn(region.applied.into()), &seen, everything)?
+            }
+            Role::Primary | Role::Stopped => {
+                let seen: Vec<Record> = records(region.log, region.log.last()).collect();
+                volume.shows(who, Lsn(own.log.last().into()), &seen, everything)?
+            }
+            Role::Absent => volume,
+        };
+    }
+    Ok(volume)
 }
 
 impl Catalogued for Regions {

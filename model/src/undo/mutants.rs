@@ -15,7 +15,10 @@ pub const PROFILES: &[Profile] = &[Profile {
         Leg::new("replica", Bounds::of(2, 1, 1), 11_536, 24),
         Leg::new("replicas", Bounds::of(2, 2, 0), 75_620, 33),
     ],
-    deep: &[Leg::new("three", Bounds::of(3, 1, 1), 188_442, 34), Leg::new("replicas", Bounds::of(2, 2, 1), 0, 0)],
+    deep: &[
+        Leg::new("three", Bounds::of(3, 1, 1), 188_442, 34),
+        Leg::new("replicas", Bounds::of(2, 2, 1), 166_087, 34),
+    ],
     silent: &[],
 }];
 

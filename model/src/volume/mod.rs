@@ -60,7 +60,10 @@ impl StandsForVolume for Volume {
         let chain = state.volume(c.bounds, epoch);
         let records = chain.iter().map(|&record| (lsn(record.into()), usize::from(allocated_by(record.into()) - 1)));
         let vdl = Lsn(state.vdl(c.rules, c.bounds, epoch).into());
-        let volume = refinement::Volume::new(usize::from(epoch - 1), records, vdl);
+        let torn = |at: Lsn| {
+            chain.iter().any(|&record| lsn(record.into()) == at && !c.bounds.planned(record.into()).ends.is_on())
+        };
+        let volume = refinement::Volume::new(usize::from(epoch - 1), records, vdl).in_transactions(|at| !torn(at))?;
         (1..=state.newest()).filter(is_open).try_fold(volume, |volume, epoch| {
             let acknowledged = state.acknowledged(c.rules, c.bounds, epoch);
             volume.with_acknowledged(acknowledged.iter().map(lsn), format_args!("w{epoch}"))

@@ -90,6 +90,7 @@ pub const MUTANTS: &[Mutant] = &[
     ),
     mutant("M53", "a commit is acknowledged at the VCL", m::COMMIT_AT_VCL, &[], ACROSS, "C1").equivalent(
         "where the commit record ends its mini-transaction it is a CPL: the VCL that reaches it is a VDL (C1)",
+        ACROSS.of_four().recovering(2),
     ),
     mutant(
         "M53'",
