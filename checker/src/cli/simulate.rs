@@ -7,17 +7,22 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use sextant::simulate::{Config, Judged, Summary, Violation, judge, shrink};
+use sextant::explore::case::Case;
+use sextant::schedule::{self, Lengths};
+use sextant::simulate::{Config, Judged, Summary, Violation, case_of, judge, shortest_of, shrink};
 use sextant::verdict::{Exit, Verdict};
 use sextant_model::mutants;
 use sextant_model::rules::Rules;
 use sextant_storage::sim::{Class, ExecutorMistake, FaultKind, Options, Phase, Plan, Scheduler};
 
-use super::{interrupt, output};
+use super::{interrupt, lockstep, output};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 A seed draws its mix of faults, latencies, keys and times; the same seed is the same run, to the byte.
+--shrink takes out faults, then clients, time and operations. Into a .case go the model's actions of what is left: the run is recorded,
+merged, and actions are left out while the same property is violated, by the closed world in the end; storage nodes and writers then
+take them in lockstep. Nothing is searched for: it is what the run did, less what did not matter.
 exit: 0 no violation, 1 a violation, 2 it proves nothing (interrupted, no operation, a fault that never bit), 64 bad usage")]
 pub struct Args {
     /// The seeds to run: FROM..TO, TO not included
@@ -55,7 +60,8 @@ pub struct Args {
     /// How often priorities change in a run (with --scheduler pct)
     #[arg(long, default_value_t = 3, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=1000))]
     changes: u32,
-    /// Make the plan of the first violation smaller, and write it here
+    /// Make the first violation small, and write it here: as a plan, for --plan; or, where the name ends in .case, as a few actions of
+    /// the model, for `sextant replay`
     #[arg(long, value_name = "FILE")]
     shrink: Option<PathBuf>,
     /// Run every seed twice, and hold the two against each other
@@ -474,22 +480,63 @@ fn after_violation(args: &Args, found: Judged, mutant: Option<String>, options: 
     };
     let before = found.plan.windows.len();
     let shrunk = shrink(found, options);
-    let judged = shrunk.judged;
-    let violates = judged.violation.as_ref().map(|violation| violation.property.clone());
-    let saved = Saved { seed: judged.seed, mutant, scheduler: options.scheduler, violates, plan: judged.plan };
-    let text = serde_json::to_string_pretty(&saved).map_err(io::Error::other)?;
-    if let Err(reason) = super::replay::write(path, &format!("{text}\n")) {
-        output::error(&reason);
-        return Ok(());
-    }
-    let windows = saved.plan.windows.len();
+    let plan = &shrunk.judged.plan;
     output::note(&format!(
-        "shrunk from {before} faults to {windows}, {} clients, {}{} ms, in {} runs",
-        saved.plan.clients,
-        saved.plan.operations.map(|most| format!("{most} operations, ")).unwrap_or_default(),
-        saved.plan.lasts,
+        "shrunk from {before} faults to {}, {} clients, {}{} ms, in {} runs",
+        plan.windows.len(),
+        plan.clients,
+        plan.operations.map(|most| format!("{most} operations, ")).unwrap_or_default(),
+        plan.lasts,
         shrunk.runs
     ));
-    repeat(&format!("--plan {}", path.display()));
+    let is_case = path.extension().is_some_and(|extension| extension == "case");
+    let written = match is_case {
+        true => save_case(path, &shrunk.judged, mutant.as_deref(), options),
+        false => save_plan(path, shrunk.judged, mutant, options),
+    };
+    match written {
+        Ok(()) if is_case => output::note(&format!("repeat: sextant replay {}", path.display())),
+        Ok(()) => repeat(&format!("--plan {}", path.display())),
+        Err(reason) => output::error(&reason),
+    }
     Ok(())
+}
+
+fn save_plan(path: &Path, judged: Judged, mutant: Option<String>, options: Options) -> Result<(), String> {
+    let violates = judged.violation.as_ref().map(|violation| violation.property.clone());
+    let saved = Saved { seed: judged.seed, mutant, scheduler: options.scheduler, violates, plan: judged.plan };
+    let text = serde_json::to_string_pretty(&saved).map_err(|error| error.to_string())?;
+    super::replay::write(path, &format!("{text}\n"))
+}
+
+/// Writes the actions of the model that are left, and has the actors take them in lockstep.
+fn save_case(path: &Path, judged: &Judged, mutant: Option<&str>, options: Options) -> Result<(), String> {
+    let shrunk = case_of(judged, &options).map_err(|reason| format!("no case: {reason}"))?;
+    let of = mutant.map(|id| format!(" with {id}")).unwrap_or_default();
+    let (case, told) = told_case(shrunk, &format!("seed {} of the simulator{of}", judged.seed));
+    super::replay::write(path, &case.to_string())?;
+    output::note(&told);
+    if let Some(id) = mutant
+        && let Some(property) = &case.violates
+        && let Some((shown, shortest)) = shortest_of(id, property, super::model::all_cores())?
+    {
+        let times = case.actions.len() as f64 / shortest as f64;
+        output::note(&format!(
+            "the model's shortest: {shown} in {shortest} actions; these are {times:.2} times as many"
+        ));
+    }
+    output::note(&format!("in lockstep: {}", lockstep::confirmed(&case).map_err(|error| error.to_string())?));
+    Ok(())
+}
+
+/// The case with where it is from, and its lengths as a sentence.
+pub fn told_case(shrunk: schedule::Shrunk, from: &str) -> (Case, String) {
+    let Lengths { run, left, case: actions } = shrunk.lengths;
+    let told = format!(
+        "{} in {actions} actions: {run} steps of the run ({}), {left} of them left without bounds, {actions} on the core",
+        shrunk.case.violates.as_deref().unwrap_or("nothing"),
+        shrunk.order
+    );
+    let about = vec![from.to_owned(), told.clone()];
+    (Case { about, ..shrunk.case }, told)
 }

@@ -1,5 +1,6 @@
 //! Seeds by the thousand: each a world in a box (`sextant_storage::sim`), its properties judged as it runs, its history at the end.
 
+mod case;
 mod mutants;
 mod shrink;
 mod summary;
@@ -19,7 +20,8 @@ use crate::diagnosis::Diagnosis;
 use crate::explore::packed::panic_message;
 use crate::linearizability::{CasRegister, Finding, Limits, Unknown, check, verify};
 
-pub use mutants::{Fate, Found, Mistake, judge_mistake, mistakes};
+pub use case::case_of;
+pub use mutants::{Fate, Found, Mistake, judge_mistake, mistakes, shortest_of};
 pub use shrink::{Shrunk, shrink};
 pub use summary::Summary;
 
