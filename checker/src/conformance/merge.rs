@@ -15,8 +15,8 @@ use sextant_storage::flight::{NodeEntry, WriterEntry};
 use sextant_storage::ledger::{Ledger, NodeObserver, Nodes, Violation};
 use sextant_storage::node::Observer;
 use sextant_storage::random::Random;
+use sextant_storage::visited::Visited;
 
-use super::coverage::Visited;
 use super::load::Run;
 use super::replay::{Listener, Node, Writer};
 use super::transcript::{Step, Transcript};

@@ -23,10 +23,10 @@ use std::path::Path;
 
 use sextant_model::rules::Rules;
 use sextant_storage::ledger::Violation;
+use sextant_storage::visited::Visited;
 
 use crate::diagnosis::Diagnosis;
 use crate::verdict::Verdict;
-use coverage::Visited;
 use merge::{Merge, Stop};
 
 pub use coverage::Coverage;

@@ -37,6 +37,10 @@ pub struct Config {
     /// How long clients work and faults happen, in milliseconds of virtual time.
     pub lasts: u64,
     pub faults: Vec<FaultKind>,
+    /// Plans aim at the cells of the fault space instead.
+    pub guided: bool,
+    /// Take note of the shapes of the states.
+    pub coverage: bool,
     pub threads: usize,
     /// Run every seed twice, and hold the two against each other.
     pub twice: bool,
@@ -99,6 +103,8 @@ impl Config {
             clients: 10,
             lasts: 4000,
             faults: FaultKind::ALL.to_vec(),
+            guided: false,
+            coverage: false,
             threads,
             twice: false,
             at_first: true,
@@ -109,12 +115,16 @@ impl Config {
     /// How each seed is run.
     #[must_use]
     pub fn options(&self) -> Options {
-        Options { executor: self.executor, scheduler: self.scheduler, ..Options::new(self.rules) }
+        let Config { executor, scheduler, coverage, .. } = *self;
+        Options { executor, scheduler, coverage, ..Options::new(self.rules) }
     }
 
     /// What `seed` draws.
     #[must_use]
     pub fn plan(&self, seed: u64) -> Plan {
+        if self.guided {
+            return Plan::guided(seed, self.clients, self.lasts);
+        }
         Plan::drawn(seed, self.clients, self.lasts, &self.faults)
     }
 
