@@ -9,5 +9,6 @@ pub mod harness;
 pub mod linearizability;
 pub mod lockstep;
 pub mod picture;
+pub mod schedule;
 pub mod simulate;
 pub mod verdict;

@@ -76,6 +76,38 @@ fn a_mistake_is_found_made_small_and_run_again() {
     }
 }
 
+/// The fault space as one product: cells with counts, those that cannot be with the reason; what was available; what was visited.
+#[test]
+fn the_fault_space_is_counted_cell_by_cell() {
+    let here = Path::new(".");
+    let run = |more: &[&str]| sextant(&[&["simulate", "--seeds", "0..6"], more].concat(), here);
+    let report = json(&run(&["--guided", "--coverage", "--json"]));
+    assert_eq!(report["verdict"], "valid", "{report}");
+    let cells = report["cells"].as_array().unwrap();
+    let infeasible = cells.iter().filter(|cell| cell["infeasible"].is_string()).count();
+    assert_eq!((cells.len(), infeasible, &report["cells_feasible"]), (950, 30, &920.into()));
+    let reached = cells.iter().filter(|cell| cell["count"].as_u64() > Some(0)).count();
+    assert_eq!(report["cells_reached"].as_u64(), Some(reached as u64));
+    assert!(reached > 12, "{reached} cells");
+    assert_eq!(report["kinds_of_event"].as_object().unwrap().len(), 32);
+    assert!(report["coverage"]["visited"].as_u64() > Some(10), "{}", report["coverage"]);
+    let told = String::from_utf8_lossy(&run(&["--matrix"]).stdout).into_owned();
+    for said in [
+        "of 920 cells of the fault space, 31 of 32 kinds of event",
+        "phases reached",
+        "30 cells (-) cannot be: the fault itself takes a node away",
+        "cells were never reached",
+        "had to succeed",
+    ] {
+        assert!(told.contains(said), "{said}: {told}");
+    }
+    assert!(!told.contains("abstract states"), "nobody asked: {told}");
+    // Plans that aim are other plans, and say how to repeat them.
+    let found = run(&["--guided", "--mutant", "M8"]);
+    assert_eq!(found.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&found.stderr).contains("--mutant M8 --guided"), "{found:?}");
+}
+
 /// By random priorities: what is found says how to repeat it, and repeats, as a plan made small too.
 #[test]
 fn what_priorities_find_repeats() {

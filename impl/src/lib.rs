@@ -23,5 +23,6 @@ pub mod process;
 pub mod random;
 pub mod resp;
 pub mod sim;
+pub mod visited;
 pub mod wire;
 pub mod writer;

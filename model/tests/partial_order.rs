@@ -141,7 +141,10 @@ fn by_wrong_declarations_ends_are_lost() {
     }
 }
 
-const WRONG: [(&str, fn(&mut Footprint)); 2] =
+/// What is wrong, and how to do it.
+type Mistake = (&'static str, fn(&mut Footprint));
+
+const WRONG: [Mistake; 2] =
     [("nothing is read", |step| step.reads = 0), ("nothing is written", |step| step.writes = 0)];
 
 /// For every mutant, on its own bounds: the properties that stay broken are broken in the reduced space if and only if in the whole.

@@ -1,15 +1,17 @@
 //! `sextant conform`: recorded runs against the protocol.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use sextant::conformance::{self, Conformance, Coverage, Finding, Options};
+use sextant::conformance::{self, Conformance, Coverage, Finding, Options, Run};
+use sextant::schedule;
 use sextant::verdict::{Exit, Verdict};
 use sextant_model::mutants;
 use sextant_model::rules::Rules;
 
-use super::output;
+use super::simulate::told_case;
+use super::{lockstep, output};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -37,6 +39,9 @@ pub struct Args {
     /// Count how many of the abstract states and transitions that the explorer reaches the run has been through
     #[arg(long)]
     coverage: bool,
+    /// Make a violated property a few actions of the model, and write them here, for `sextant replay`
+    #[arg(long, value_name = "FILE.case")]
+    shrink: Option<PathBuf>,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -72,7 +77,27 @@ pub fn run(args: &Args) -> io::Result<Exit> {
         }
     };
     output::line(&if args.json { serde_json::to_string(&report(&conformance))? } else { text(&conformance) })?;
+    if let Some(path) = &args.shrink
+        && let Err(reason) = save_case(args, path, &conformance)
+    {
+        output::error(&reason);
+    }
     Ok(conformance.verdict().into())
+}
+
+fn save_case(args: &Args, path: &Path, conformance: &Conformance) -> Result<(), String> {
+    let Finding::Violated { violation, .. } = &conformance.finding else {
+        return Err("no case: no property is violated".to_owned());
+    };
+    let run = Run::load(&args.dir)?;
+    let shrunk = schedule::shrink(&run, &options(args)?.rules, violation.property);
+    let shrunk = shrunk.map_err(|reason| format!("no case: {reason}"))?;
+    let (case, told) = told_case(shrunk, &format!("recorded in {}", args.dir.display()));
+    super::replay::write(path, &case.to_string())?;
+    output::note(&told);
+    output::note(&format!("in lockstep: {}", lockstep::confirmed(&case).map_err(|error| error.to_string())?));
+    output::note(&format!("repeat: sextant replay {}", path.display()));
+    Ok(())
 }
 
 fn options(args: &Args) -> Result<Options, String> {

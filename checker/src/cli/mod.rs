@@ -6,6 +6,7 @@ mod coverage;
 mod gate;
 mod history;
 mod interrupt;
+mod lockstep;
 mod meta;
 mod model;
 mod mutants;

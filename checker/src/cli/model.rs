@@ -510,6 +510,9 @@ impl Check {
         if self.deadlock && matches!(engine, Engine::Bfs | Engine::Dfs) {
             return Some(format!("--deadlock is for --engine packed, cluster, walk and pct, not {name}"));
         }
+        if self.refinement && engine != Engine::Packed {
+            return Some(format!("--refinement is for --engine packed, not {name}"));
+        }
         if self.partial_order && !engine.packs() {
             return Some(format!("--partial-order is for --engine packed and cluster, not {name}"));
         }

@@ -10,11 +10,12 @@ use sextant::explore::catalogue::{self, Mutant, Property};
 use sextant::explore::matrix::{self, Matrix};
 use sextant::explore::{Death, Fate};
 use sextant::lockstep::{self, Failure, Stage};
+use sextant::schedule::{Lengths, Shrunk};
 use sextant::simulate::{self, Mistake};
 use sextant::verdict::Exit;
 
 use super::model::all_cores;
-use super::output;
+use super::{lockstep as acted, output};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -74,8 +75,67 @@ struct SimulatedReport<'a> {
     shrunk: Option<usize>,
     /// Operations that clients begin in the smallest plan, if so few suffice.
     operations: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    case: Option<CaseReport>,
+    /// Why there is no case.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    no_case: Option<&'a str>,
     seeds: u64,
     cpu_seconds: f64,
+}
+
+/// What is left of a simulated run in actions of the model, in `--json`.
+#[derive(Clone, Serialize)]
+struct CaseReport {
+    /// The first seed whose violation actions of the model have.
+    seed: u64,
+    property: String,
+    /// Steps of the run, of these left on a world without bounds, and actions on the core.
+    run: usize,
+    left: usize,
+    actions: usize,
+    /// The model's shortest, and to which property.
+    shortest: Option<usize>,
+    shortest_of: Option<String>,
+    /// The actors do the same in lockstep, as processes; or why not.
+    acted_out: bool,
+    reason: Option<String>,
+}
+
+impl CaseReport {
+    fn of(id: &str, seed: u64, shrunk: &Shrunk) -> io::Result<CaseReport> {
+        let property = shrunk.case.violates.clone().unwrap_or_default();
+        let shortest = simulate::shortest_of(id, &property, all_cores()).map_err(io::Error::other)?;
+        let (shortest_of, shortest) = shortest.unzip();
+        let reason = acted::outcome(&shrunk.case, &Stage::Real { executable: std::env::current_exe()? })?;
+        let Lengths { run, left, case: actions } = shrunk.lengths;
+        Ok(CaseReport {
+            seed,
+            property,
+            run,
+            left,
+            actions,
+            shortest,
+            shortest_of,
+            acted_out: reason.is_none(),
+            reason,
+        })
+    }
+
+    fn told(&self) -> String {
+        let CaseReport { seed, property, run, left, actions, .. } = self;
+        let shortest = match (&self.shortest_of, self.shortest) {
+            (Some(of), Some(shortest)) => {
+                format!("the model's shortest {of} in {shortest}: {:.2} times", *actions as f64 / shortest as f64)
+            }
+            _ => "the model's shortest is not known".to_owned(),
+        };
+        let acted = match &self.reason {
+            None => "acted out by processes".to_owned(),
+            Some(reason) => format!("NOT acted out: {reason}"),
+        };
+        format!("      seed {seed}: {run} steps, {left}, {property} in {actions} actions; {shortest}; {acted}")
+    }
 }
 
 #[derive(Serialize)]
@@ -157,7 +217,7 @@ impl Args {
             exit = Exit::Invalid;
         }
         if let Some(fates) = &simulated
-            && fates.iter().any(|(mistake, fate)| fate.found.is_some() == mistake.equivalent)
+            && fates.iter().any(|(mistake, fate, _)| fate.found.is_some() == mistake.equivalent)
         {
             exit = Exit::Invalid;
         }
@@ -166,8 +226,9 @@ impl Args {
         if self.json {
             let explored = explored.as_ref().filter(|_| self.layer.includes(Layer::Model));
             let mutants = explored.map(|fates| fates.iter().map(|(m, fate)| mutant_report(m, fate)).collect());
-            let simulated =
-                simulated.as_ref().map(|fates| fates.iter().map(|(m, fate)| simulated_report(m, fate)).collect());
+            let simulated = simulated
+                .as_ref()
+                .map(|fates| fates.iter().map(|(m, fate, case)| simulated_report(m, fate, case)).collect());
             output::line(&serde_json::to_string(&MutantReports { mutants, simulated, real: acted })?)?;
         }
         Ok(exit)
@@ -199,14 +260,20 @@ impl Args {
         Ok(if unfounded.is_empty() { Exit::Valid } else { Exit::Invalid })
     }
 
-    fn simulate(&self) -> io::Result<Vec<(Mistake, simulate::Fate)>> {
+    fn simulate(&self) -> io::Result<Vec<(Mistake, simulate::Fate, Option<CaseReport>)>> {
         let mut fates = Vec::new();
         for mistake in simulate::mistakes() {
             let fate = simulate::judge_mistake(&mistake, all_cores(), EQUIVALENT_SEEDS);
+            let shrunk = fate.found.as_ref().and_then(|found| found.case.as_ref().ok());
+            let case = shrunk.map(|(seed, shrunk)| CaseReport::of(mistake.id, *seed, shrunk)).transpose()?;
             if !self.json {
                 output::line(&simulated_line(&mistake, &fate))?;
+                let reason = fate.found.as_ref().and_then(|found| found.case.as_ref().err());
+                let told =
+                    case.as_ref().map(CaseReport::told).or(reason.map(|reason| format!("      no case: {reason}")));
+                told.into_iter().try_for_each(|told| output::line(&told))?;
             }
-            fates.push((mistake, fate));
+            fates.push((mistake, fate, case));
         }
         Ok(fates)
     }
@@ -291,7 +358,11 @@ impl ActedReport<'_> {
     }
 }
 
-fn simulated_report<'a>(mistake: &'a Mistake, fate: &'a simulate::Fate) -> SimulatedReport<'a> {
+fn simulated_report<'a>(
+    mistake: &'a Mistake,
+    fate: &'a simulate::Fate,
+    case: &Option<CaseReport>,
+) -> SimulatedReport<'a> {
     let found = fate.found.as_ref();
     SimulatedReport {
         id: mistake.id,
@@ -303,6 +374,8 @@ fn simulated_report<'a>(mistake: &'a Mistake, fate: &'a simulate::Fate) -> Simul
         faults: found.map(|found| found.faults),
         shrunk: found.map(|found| found.shrunk.judged.plan.windows.len()),
         operations: found.and_then(|found| found.shrunk.judged.plan.operations),
+        case: case.clone(),
+        no_case: found.and_then(|found| found.case.as_ref().err()).map(String::as_str),
         seeds: fate.seeds,
         cpu_seconds: fate.took.as_secs_f64(),
     }

@@ -1,5 +1,6 @@
 //! `sextant simulate`: seeds by the thousand, or one of them in every detail.
 
+use std::collections::BTreeMap;
 use std::io::{self, IsTerminal, Write};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -7,17 +8,25 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use sextant::simulate::{Config, Judged, Summary, Violation, judge, shrink};
+use sextant::conformance::Coverage;
+use sextant::explore::case::Case;
+use sextant::schedule::{self, Lengths};
+use sextant::simulate::{Config, Judged, Summary, Violation, case_of, judge, shortest_of, shrink};
 use sextant::verdict::{Exit, Verdict};
 use sextant_model::mutants;
 use sextant_model::rules::Rules;
-use sextant_storage::sim::{Class, ExecutorMistake, FaultKind, Options, Phase, Plan, Scheduler};
+use sextant_storage::sim::{
+    Available, Cell, Class, ExecutorMistake, FaultKind, Options, Phase, Plan, Scheduler, event_kinds,
+};
 
-use super::{interrupt, output};
+use super::{interrupt, lockstep, output};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 A seed draws its mix of faults, latencies, keys and times; the same seed is the same run, to the byte.
+--shrink takes out faults, then clients, time and operations. Into a .case go the model's actions of what is left: the run is recorded,
+merged, and actions are left out while the same property is violated, by the closed world in the end; storage nodes and writers then
+take them in lockstep. Nothing is searched for: it is what the run did, less what did not matter.
 exit: 0 no violation, 1 a violation, 2 it proves nothing (interrupted, no operation, a fault that never bit), 64 bad usage")]
 pub struct Args {
     /// The seeds to run: FROM..TO, TO not included
@@ -46,6 +55,9 @@ pub struct Args {
     /// How long clients work and faults happen, in milliseconds of virtual time
     #[arg(long, default_value_t = 4000, value_parser = clap::value_parser!(u64).range(200..=600_000))]
     millis: u64,
+    /// Aim at the cells of the fault space (nodes away × kind of fault × phase), one after the other, instead of drawing faults
+    #[arg(long, conflicts_with_all = ["faults", "plan"])]
+    guided: bool,
     /// Kinds of faults, separated by commas; all, or none
     #[arg(long, default_value = "all", value_parser = faults)]
     faults: Faults,
@@ -55,7 +67,8 @@ pub struct Args {
     /// How often priorities change in a run (with --scheduler pct)
     #[arg(long, default_value_t = 3, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=1000))]
     changes: u32,
-    /// Make the plan of the first violation smaller, and write it here
+    /// Make the first violation small, and write it here: as a plan, for --plan; or, where the name ends in .case, as a few actions of
+    /// the model, for `sextant replay`
     #[arg(long, value_name = "FILE")]
     shrink: Option<PathBuf>,
     /// Run every seed twice, and hold the two against each other
@@ -69,9 +82,14 @@ pub struct Args {
     /// Begin no seed after so many seconds
     #[arg(long, value_name = "SECONDS")]
     limit: Option<u64>,
-    /// Print how often each fault began in each phase of a recovery
+    /// Print the fault space: how often each kind of fault began in each phase of a recovery, with which nodes away; what was available
+    /// then; which cells were never reached, and which cannot be, and why
     #[arg(long)]
     matrix: bool,
+    /// Print how much of the abstract states and transitions that the explorer reaches the runs have been through; noting them makes a
+    /// run slower, exploring takes a few seconds
+    #[arg(long)]
+    coverage: bool,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -168,6 +186,8 @@ fn prepared(args: &Args) -> Result<Job, String> {
         clients: args.clients,
         lasts: args.millis,
         faults: args.faults.0.clone(),
+        guided: args.guided,
+        coverage: args.coverage,
         threads,
         twice: args.twice,
         at_first: !args.all,
@@ -215,10 +235,11 @@ fn many(args: &Args, config: &Config) -> io::Result<Exit> {
         shown.show(summary);
     });
     drop(shown);
+    let coverage = summary.visited.as_ref().map(Coverage::of);
     if args.json {
-        output::line(&json_of(&summary).to_string())?;
+        output::line(&json_of(&summary, coverage.as_ref()).to_string())?;
     } else {
-        output::line(&text_of(&summary, args.matrix))?;
+        output::line(&text_of(&summary, coverage.as_ref(), args.matrix))?;
     }
     if let Some(found) = first {
         after_violation(args, found, args.mutant.clone(), config.options())?;
@@ -226,7 +247,7 @@ fn many(args: &Args, config: &Config) -> io::Result<Exit> {
     Ok(summary.verdict().into())
 }
 
-fn text_of(summary: &Summary, matrix: bool) -> String {
+fn text_of(summary: &Summary, coverage: Option<&Coverage>, matrix: bool) -> String {
     let (operations, bit, failovers) = summary.medians();
     let seconds = summary.elapsed.as_secs_f64();
     let simulated = summary.simulated.as_secs_f64();
@@ -244,6 +265,21 @@ fn text_of(summary: &Summary, matrix: bool) -> String {
     ];
     let faults = summary.faults.iter().map(|(kind, struck)| format!("{} {kind} ({} bit)", struck.times, struck.bit));
     lines.push(format!("{:<11} {}", "faults", faults.collect::<Vec<_>>().join(", ")));
+    let (cells, feasible) = summary.reached();
+    let kinds = summary.kinds.iter().filter(|count| **count > 0).count();
+    lines.push(format!(
+        "{:<11} {cells} of {feasible} cells of the fault space, {kinds} of {} kinds of event",
+        "coverage",
+        event_kinds().len()
+    ));
+    lines.extend(coverage.map(|coverage| format!("{:<11} {coverage}", "")));
+    let sum = |of: fn(&Available) -> u64| summary.available.values().map(of).sum::<u64>();
+    lines.push(format!(
+        "{:<11} writes in {} stretches with at most two nodes away, reads in {} with at most three",
+        "available",
+        sum(|available| available.writes),
+        sum(|available| available.reads)
+    ));
     if matrix {
         lines.extend(matrix_of(summary));
     }
@@ -286,27 +322,57 @@ fn told(violation: &Violation) -> String {
     format!("{} {} ({} fault)", violation.property, violation.fact, violation.diagnosis().name())
 }
 
-/// Faults by the phase in which they began, and down-sets by class and phase.
+/// Faults by the phase in which they began, down-sets by class and phase, of their product how many phases were reached; what was
+/// available; and the cells that were never reached, or cannot be.
 fn matrix_of(summary: &Summary) -> Vec<String> {
-    let row = |name: String, counts: [u64; Phase::ALL.len()]| {
-        let cells: Vec<String> = counts.iter().map(|count| format!("{count:>10}")).collect();
+    let row = |name: String, cells: Vec<String>| {
+        let cells: Vec<String> = cells.iter().map(|cell| format!("{cell:>10}")).collect();
         format!("  {name:<15}{}", cells.join(""))
     };
-    let heads: Vec<String> = Phase::ALL.iter().map(|phase| format!("{:>10}", phase.name())).collect();
-    let mut lines = vec![format!("  {:<15}{}", "fault begins", heads.join(""))];
-    for kind in summary.faults.keys() {
-        let count = |phase| summary.phases.get(&(*kind, phase)).copied().unwrap_or_default();
-        lines.push(row(kind.to_string(), Phase::ALL.map(count)));
+    let phases = || Phase::ALL.iter().map(|phase| phase.name().to_owned()).collect::<Vec<_>>();
+    let mut lines = vec![row("fault begins".to_owned(), phases())];
+    for kind in FaultKind::ALL {
+        let counts = Phase::ALL.map(|phase| summary.begun(kind, phase).to_string());
+        lines.push(row(kind.to_string(), counts.to_vec()));
     }
-    lines.push(format!("  {:<15}{}", "nodes away", heads.join("")));
+    lines.push(row("nodes away".to_owned(), phases()));
     for class in Class::all() {
-        let count = |phase| summary.classes.get(&(class, phase)).copied().unwrap_or_default();
-        lines.push(row(class.to_string(), Phase::ALL.map(count)));
+        let counts = Phase::ALL.map(|phase| summary.away(class, phase).to_string());
+        lines.push(row(class.to_string(), counts.to_vec()));
     }
+    let short = |cells: Vec<String>| cells.iter().map(|cell| format!("{cell:>7}")).collect::<Vec<_>>().join("");
+    let classes = Class::all().iter().map(ToString::to_string).collect();
+    lines.push(format!("  {:<15}{}", "phases reached", short(classes)));
+    for kind in FaultKind::ALL {
+        let phases = |class: Class| {
+            let cells = Phase::ALL.map(|phase| Cell { class, kind, phase });
+            match cells.iter().all(|cell| cell.infeasible().is_some()) {
+                true => "-".to_owned(),
+                false => cells.iter().filter(|cell| summary.cells.contains_key(cell)).count().to_string(),
+            }
+        };
+        lines.push(format!("  {:<15}{}", kind.name(), short(Class::all().into_iter().map(phases).collect())));
+    }
+    let heads = ["writes", "reads", "client read"].map(str::to_owned);
+    lines.push(row("had to succeed".to_owned(), heads.to_vec()));
+    for (class, Available { writes, reads, read }) in &summary.available {
+        lines.push(row(class.to_string(), [writes, reads, read].map(ToString::to_string).to_vec()));
+    }
+    let mut reasons: BTreeMap<&str, usize> = BTreeMap::new();
+    Cell::all().filter_map(Cell::infeasible).for_each(|reason| *reasons.entry(reason).or_default() += 1);
+    lines.extend(reasons.iter().map(|(reason, cells)| format!("  {cells} cells (-) cannot be: {reason}")));
+    let (reached, feasible) = summary.reached();
+    lines.push(format!("  {} of {feasible} cells were never reached", feasible - reached));
+    let missed = Cell::all().filter(|cell| cell.infeasible().is_none() && !summary.cells.contains_key(cell));
+    let named = missed.map(|Cell { class, kind, phase }| format!("    {class} {kind} {}", phase.name()));
+    lines.extend(named.take(MISSED_SHOWN));
     lines
 }
 
-fn json_of(summary: &Summary) -> serde_json::Value {
+/// Cells that were never reached, shown by name.
+const MISSED_SHOWN: usize = 20;
+
+fn json_of(summary: &Summary, coverage: Option<&Coverage>) -> serde_json::Value {
     let (operations, bit, failovers) = summary.medians();
     let faults: serde_json::Map<String, serde_json::Value> = summary
         .faults
@@ -318,16 +384,25 @@ fn json_of(summary: &Summary) -> serde_json::Value {
         .iter()
         .map(|(seed, violation)| json!({ "seed": seed, "property": violation.property, "fact": violation.fact, "fault_of": violation.diagnosis().name() }))
         .collect();
-    let phases: Vec<serde_json::Value> = summary
-        .phases
-        .iter()
-        .map(|((kind, phase), count)| json!({ "fault": kind.name(), "phase": phase.name(), "count": count }))
+    let cells: Vec<serde_json::Value> = Cell::all()
+        .map(|cell| {
+            let count = summary.cells.get(&cell).copied().unwrap_or_default();
+            let Cell { class, kind, phase } = cell;
+            let (away, fault, phase) = (class.to_string(), kind.name(), phase.name());
+            match cell.infeasible() {
+                Some(reason) => json!({ "away": away, "fault": fault, "phase": phase, "infeasible": reason }),
+                None => json!({ "away": away, "fault": fault, "phase": phase, "count": count }),
+            }
+        })
         .collect();
-    let classes: Vec<serde_json::Value> = summary
-        .classes
+    let available: Vec<serde_json::Value> = summary
+        .available
         .iter()
-        .map(|((class, phase), count)| json!({ "away": class.to_string(), "phase": phase.name(), "count": count }))
+        .map(|(class, a)| json!({ "away": class.to_string(), "writes": a.writes, "reads": a.reads, "client_read": a.read }))
         .collect();
+    let (reached, feasible) = summary.reached();
+    let kinds: serde_json::Map<String, serde_json::Value> =
+        event_kinds().iter().zip(&summary.kinds).map(|(kind, count)| ((*kind).to_owned(), json!(count))).collect();
     json!({
         "verdict": summary.verdict(),
         "seeds": summary.seeds,
@@ -340,8 +415,12 @@ fn json_of(summary: &Summary) -> serde_json::Value {
         "failovers": summary.failovers,
         "median": { "operations": operations, "faults": bit, "failovers": failovers },
         "faults": faults,
-        "phases": phases,
-        "classes": classes,
+        "cells": cells,
+        "cells_reached": reached,
+        "cells_feasible": feasible,
+        "available": available,
+        "kinds_of_event": kinds,
+        "coverage": coverage,
         "reasons": summary.doubts(),
         "violations": violations,
     })
@@ -468,28 +547,70 @@ fn after_violation(args: &Args, found: Judged, mutant: Option<String>, options: 
                 Scheduler::Time => String::new(),
                 Scheduler::Pct { changes } => format!(" --scheduler pct --changes {changes}"),
             };
-            repeat(&format!("--seed {}{mutant}{clients}{millis}{faults}{scheduler}", found.seed));
+            let guided = if args.guided { " --guided" } else { "" };
+            repeat(&format!("--seed {}{mutant}{clients}{millis}{faults}{guided}{scheduler}", found.seed));
         }
         return Ok(());
     };
     let before = found.plan.windows.len();
     let shrunk = shrink(found, options);
-    let judged = shrunk.judged;
-    let violates = judged.violation.as_ref().map(|violation| violation.property.clone());
-    let saved = Saved { seed: judged.seed, mutant, scheduler: options.scheduler, violates, plan: judged.plan };
-    let text = serde_json::to_string_pretty(&saved).map_err(io::Error::other)?;
-    if let Err(reason) = super::replay::write(path, &format!("{text}\n")) {
-        output::error(&reason);
-        return Ok(());
-    }
-    let windows = saved.plan.windows.len();
+    let plan = &shrunk.judged.plan;
     output::note(&format!(
-        "shrunk from {before} faults to {windows}, {} clients, {}{} ms, in {} runs",
-        saved.plan.clients,
-        saved.plan.operations.map(|most| format!("{most} operations, ")).unwrap_or_default(),
-        saved.plan.lasts,
+        "shrunk from {before} faults to {}, {} clients, {}{} ms, in {} runs",
+        plan.windows.len(),
+        plan.clients,
+        plan.operations.map(|most| format!("{most} operations, ")).unwrap_or_default(),
+        plan.lasts,
         shrunk.runs
     ));
-    repeat(&format!("--plan {}", path.display()));
+    let is_case = path.extension().is_some_and(|extension| extension == "case");
+    let written = match is_case {
+        true => save_case(path, &shrunk.judged, mutant.as_deref(), options),
+        false => save_plan(path, shrunk.judged, mutant, options),
+    };
+    match written {
+        Ok(()) if is_case => output::note(&format!("repeat: sextant replay {}", path.display())),
+        Ok(()) => repeat(&format!("--plan {}", path.display())),
+        Err(reason) => output::error(&reason),
+    }
     Ok(())
+}
+
+fn save_plan(path: &Path, judged: Judged, mutant: Option<String>, options: Options) -> Result<(), String> {
+    let violates = judged.violation.as_ref().map(|violation| violation.property.clone());
+    let saved = Saved { seed: judged.seed, mutant, scheduler: options.scheduler, violates, plan: judged.plan };
+    let text = serde_json::to_string_pretty(&saved).map_err(|error| error.to_string())?;
+    super::replay::write(path, &format!("{text}\n"))
+}
+
+/// Writes the actions of the model that are left, and has the actors take them in lockstep.
+fn save_case(path: &Path, judged: &Judged, mutant: Option<&str>, options: Options) -> Result<(), String> {
+    let shrunk = case_of(judged, &options).map_err(|reason| format!("no case: {reason}"))?;
+    let of = mutant.map(|id| format!(" with {id}")).unwrap_or_default();
+    let (case, told) = told_case(shrunk, &format!("seed {} of the simulator{of}", judged.seed));
+    super::replay::write(path, &case.to_string())?;
+    output::note(&told);
+    if let Some(id) = mutant
+        && let Some(property) = &case.violates
+        && let Some((shown, shortest)) = shortest_of(id, property, super::model::all_cores())?
+    {
+        let times = case.actions.len() as f64 / shortest as f64;
+        output::note(&format!(
+            "the model's shortest: {shown} in {shortest} actions; these are {times:.2} times as many"
+        ));
+    }
+    output::note(&format!("in lockstep: {}", lockstep::confirmed(&case).map_err(|error| error.to_string())?));
+    Ok(())
+}
+
+/// The case with where it is from, and its lengths as a sentence.
+pub fn told_case(shrunk: schedule::Shrunk, from: &str) -> (Case, String) {
+    let Lengths { run, left, case: actions } = shrunk.lengths;
+    let told = format!(
+        "{} in {actions} actions: {run} steps of the run ({}), {left} of them left without bounds, {actions} on the core",
+        shrunk.case.violates.as_deref().unwrap_or("nothing"),
+        shrunk.order
+    );
+    let about = vec![from.to_owned(), told.clone()];
+    (Case { about, ..shrunk.case }, told)
 }

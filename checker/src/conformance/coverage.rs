@@ -1,7 +1,7 @@
 //! How much of the protocol a run has been through: the shapes ([`sextant_model::shape`]) that it has met, and the steps between
 //! them, of all that one leg of the explorer reaches.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::fmt;
 
 use serde::Serialize;
@@ -10,35 +10,11 @@ use sextant_model::profiles;
 use sextant_model::rules::Rules;
 use sextant_model::shape::Shape;
 use sextant_model::world::World;
+use sextant_storage::visited::Visited;
 
 /// The profile and the leg that a run is held against.
 const PROFILE: &str = "core";
 const LEG: &str = "gossip";
-
-/// What a run has met.
-#[derive(Debug, Default)]
-pub(super) struct Visited {
-    /// How often.
-    shapes: HashMap<Shape, u64>,
-    steps: HashSet<(Shape, Shape)>,
-    last: Option<Shape>,
-}
-
-impl Visited {
-    /// The run is in a state of this shape; none before anybody has opened the volume.
-    pub fn see(&mut self, shape: Option<Shape>) {
-        let Some(shape) = shape else { return };
-        *self.shapes.entry(shape).or_default() += 1;
-        if let Some(last) = self.last.replace(shape).filter(|last| *last != shape) {
-            self.steps.insert((last, shape));
-        }
-    }
-
-    /// Another order of the same run begins.
-    pub fn begin_again(&mut self) {
-        self.last = None;
-    }
-}
 
 /// Everything that the leg reaches.
 #[derive(Debug)]
@@ -96,7 +72,9 @@ pub struct Coverage {
 }
 
 impl Coverage {
-    pub(super) fn of(visited: &Visited) -> Self {
+    /// Explores the leg.
+    #[must_use]
+    pub fn of(visited: &Visited) -> Self {
         let reachable = Reachable::explored();
         let inside = visited.shapes.iter().filter(|(shape, _)| reachable.shapes.contains(shape));
         let (met, inside) = inside.fold((0, 0), |(met, times), (_, more)| (met + 1, times + more));

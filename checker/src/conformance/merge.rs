@@ -15,10 +15,11 @@ use sextant_storage::flight::{NodeEntry, WriterEntry};
 use sextant_storage::ledger::{Ledger, NodeObserver, Nodes, Violation};
 use sextant_storage::node::Observer;
 use sextant_storage::random::Random;
+use sextant_storage::visited::Visited;
 
-use super::coverage::Visited;
 use super::load::Run;
 use super::replay::{Listener, Node, Writer};
+use super::transcript::{Step, Transcript};
 use super::{Difference, Options};
 
 /// Which of the enabled events is next.
@@ -76,6 +77,7 @@ pub(super) struct Merge<'a> {
     stuck: Vec<bool>,
     events: u64,
     visited: Option<&'a mut Visited>,
+    transcript: Option<&'a mut Transcript>,
 }
 
 /// For whom an event may be a cause.
@@ -134,7 +136,13 @@ impl<'a> Merge<'a> {
             ledger: Ledger::default(),
             events: 0,
             visited,
+            transcript: None,
         }
+    }
+
+    /// The same, and every event is noted as a step of the model.
+    pub fn told_to(self, transcript: &'a mut Transcript) -> Self {
+        Merge { transcript: Some(transcript), ..self }
     }
 
     pub fn events(&self) -> u64 {
@@ -260,13 +268,15 @@ impl<'a> Merge<'a> {
         }
         if let NodeEntry::Stepped { event: Event::Write { lsn, .. } | Event::Gossip { lsn, .. }, record, .. } = entry {
             let known = *self.contents.entry(*lsn).or_insert(*record);
-            if known != *record {
+            // A mistake in the rules may give one LSN twice; a transcript shows what came of it.
+            if known != *record && self.transcript.is_none() {
                 return Err(node.here(format!("{lsn} is another record here than where it was seen first")));
             }
         }
         let rules = &self.options.rules;
         let judge = self.options.properties.then(|| self.ledger.observer(rules, number));
         self.nodes.0[number].apply(rules, &mut Judge(judge))?;
+        self.note_node(number, entry);
         match entry {
             NodeEntry::Started { .. } => self.node_started(number),
             NodeEntry::Stepped { .. } => {
@@ -323,12 +333,96 @@ impl<'a> Merge<'a> {
         }
     }
 
+    /// The node's event as a step of the model.
+    fn note_node(&mut self, number: usize, entry: &NodeEntry) {
+        if self.transcript.is_none() {
+            return;
+        }
+        let named = |writer: Option<usize>| writer.map(|writer| self.writers[writer].number_from_the_first(writer));
+        let segment = SegmentId(number as u8);
+        let sender =
+            |ve: Epoch, is_it: &dyn Fn(&Said) -> bool| self.senders(ve).filter(|&w| is_it(&self.said[w])).last();
+        let (writer, event) = match entry {
+            NodeEntry::Started { created, .. } => {
+                self.transcript.iter_mut().for_each(|transcript| transcript.started(segment, *created));
+                return;
+            }
+            NodeEntry::Stepped { event, .. } => match event {
+                Event::Write { ve, lsn } => (sender(*ve, &|said| said.has_written(*lsn)), event),
+                Event::Truncate { ve, ranges } => {
+                    let is_it = |said: &Said| said.decision.as_ref().is_some_and(|decision| decision.ranges == *ranges);
+                    (sender(*ve, &is_it), event)
+                }
+                Event::Confirm { ve, nonce } => (sender(*ve, &|said| said.asked.contains(nonce)), event),
+                Event::FenceRead { ve } | Event::Gossip { trunc_ve: ve, .. } => (sender(*ve, &|_| true), event),
+                Event::Synced { .. } => (None, event),
+            },
+            NodeEntry::Pushed { .. } | NodeEntry::Read { .. } => return,
+        };
+        let writer = named(writer);
+        let Some(transcript) = &mut self.transcript else { return };
+        let step = match (event, writer) {
+            (Event::Synced { entries }, _) => {
+                return (0..*entries).for_each(|_| transcript.push(Step::Sync { segment }));
+            }
+            (_, None) => return,
+            (Event::Write { lsn, .. }, Some(writer)) => {
+                let record = transcript.record(Some(writer), *lsn);
+                record.map(|record| Step::Write { writer, segment, record })
+            }
+            (Event::Gossip { lsn, .. }, Some(cut_by)) => {
+                transcript.record(None, *lsn).map(|record| Step::Gossip { cut_by, segment, record })
+            }
+            (Event::FenceRead { .. }, Some(writer)) => Some(Step::FenceRead { writer, segment }),
+            (Event::Truncate { .. }, Some(writer)) => Some(Step::Truncate { writer, segment }),
+            (Event::Confirm { .. }, Some(writer)) => Some(Step::Confirm { writer, segment }),
+        };
+        step.into_iter().for_each(|step| transcript.push(step));
+    }
+
     // --- writers -------------------------------------------------------------------------------------------------
+
+    /// Incarnations that have that epoch by now.
+    fn senders(&self, ve: Epoch) -> impl Iterator<Item = usize> {
+        let numbers = self.by_epoch.get(&ve).into_iter().flatten().copied();
+        numbers.filter(|&number| self.said[number].number.is_some())
+    }
+
+    /// The writer's event as a step of the model. What it refuses to hear is lost there.
+    fn note_writer(&mut self, number: usize, entry: &WriterEntry) {
+        let Some(transcript) = &mut self.transcript else { return };
+        let writer = self.writers[number].number_from_the_first(number);
+        let event = match entry {
+            WriterEntry::Took { creates: true, .. } => return,
+            WriterEntry::Took { creates: false, .. } => return transcript.push(Step::Recover { writer }),
+            WriterEntry::Stepped { event, .. } => event,
+        };
+        match *event {
+            instance::Event::Fenced { from: segment, .. } => transcript.heard(Step::FenceRead { writer, segment }),
+            instance::Event::Truncated { from: segment, .. } => transcript.heard(Step::Truncate { writer, segment }),
+            instance::Event::Confirmed { from: segment, .. } => transcript.heard(Step::Confirm { writer, segment }),
+            instance::Event::Acknowledged { from: segment, lsn, .. } => {
+                if let Some(record) = transcript.record(Some(writer), lsn) {
+                    transcript.heard(Step::Write { writer, segment, record });
+                }
+            }
+            instance::Event::Decide => transcript.push(Step::Decide { writer }),
+            instance::Event::Allocate => {
+                for effect in self.writers[number].effects() {
+                    if let instance::Effect::Allocated { lsn } = effect {
+                        transcript.allocated(writer, *lsn);
+                    }
+                }
+            }
+            instance::Event::Read { .. } => transcript.push(Step::Read { writer }),
+            instance::Event::BeginRound => transcript.push(Step::BeginRound { writer }),
+            instance::Event::Refused { .. } => {}
+        }
+    }
 
     /// What incarnations of that epoch have said, if they have it by now.
     fn said(&self, ve: Epoch) -> impl Iterator<Item = &Said> {
-        let numbers = self.by_epoch.get(&ve).into_iter().flatten();
-        numbers.map(|&number| &self.said[number]).filter(|said| said.number.is_some())
+        self.senders(ve).map(|number| &self.said[number])
     }
 
     fn writer_happens(&mut self, number: usize) -> Result<bool, Difference> {
@@ -342,6 +436,7 @@ impl<'a> Merge<'a> {
             self.floors.insert((number, *id), floor);
         }
         self.writers[number].apply(&self.options.rules)?;
+        self.note_writer(number, entry);
         self.judge_reads(number);
         let (writer, said) = (&self.writers[number], &mut self.said[number]);
         if let WriterEntry::Took { ve, .. } = entry {

@@ -17,21 +17,23 @@ mod coverage;
 mod load;
 mod merge;
 mod replay;
+mod transcript;
 
 use std::path::Path;
 
 use sextant_model::rules::Rules;
 use sextant_storage::ledger::Violation;
+use sextant_storage::visited::Visited;
 
 use crate::diagnosis::Diagnosis;
 use crate::verdict::Verdict;
-use coverage::Visited;
 use merge::{Merge, Stop};
 
 pub use coverage::Coverage;
 pub use load::Run;
 pub use merge::Order;
 pub(crate) use replay::COPIES;
+pub use transcript::{Moment, Step, Transcript};
 
 /// How to judge.
 #[derive(Clone, Copy, Debug)]
@@ -211,6 +213,16 @@ pub fn pass_a(run: &Run, rules: &Rules) -> Result<(), Difference> {
 #[must_use]
 pub fn pass_b(run: &Run, options: &Options, order: Order) -> (usize, Finding) {
     merged(run, options, order, None)
+}
+
+/// The steps of the run in one order, as far as there is an order; nothing is judged.
+#[must_use]
+pub fn transcript(run: &Run, rules: &Rules, order: Order) -> Transcript {
+    let options = Options { properties: false, ..Options::new(*rules) };
+    let mut transcript = Transcript::default();
+    // Why it ended does not matter: what happened before that did happen.
+    let _ = Merge::new(run, &options, None).told_to(&mut transcript).follow(order);
+    transcript
 }
 
 fn merged(run: &Run, options: &Options, order: Order, visited: Option<&mut Visited>) -> (usize, Finding) {

@@ -237,6 +237,12 @@ impl<'a> Writer<'a> {
         self.record.entries.get(self.done)
     }
 
+    /// Its number where whoever created the volume is 0, recorded or not; `place` is its own among those that recorded something.
+    pub fn number_from_the_first(&self, place: usize) -> usize {
+        let creates = matches!(self.record.entries.first(), Some(WriterEntry::Took { creates: true, .. }));
+        if creates { 0 } else { place + 1 }
+    }
+
     /// Where it is, for whoever finds something.
     pub fn here(&self, what: impl Into<String>) -> Difference {
         let WriterRecord { name, life, .. } = self.record;

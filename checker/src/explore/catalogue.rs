@@ -22,7 +22,7 @@ use sextant_model::group::Group;
 use sextant_model::membership::Membership;
 use sextant_model::pages::Pages;
 use sextant_model::profiles;
-use sextant_model::refinement::{REFINEMENT, Refined};
+use sextant_model::refinement::{REFINEMENT, Refined, StandsForVolume};
 use sextant_model::region::Regions;
 use sextant_model::rules::{Rules, Scheme};
 use sextant_model::undo::Undo;
@@ -33,8 +33,8 @@ use super::case::{Case, plain};
 use super::packed::Stop;
 use super::walks::{is_stuck, panic_in, quietly};
 use super::{
-    Counterexample, DEADLOCK, Engine, Explored, Failure, Fate, Liveness, PANIC, Plan, Progress, explore, judge_mutant,
-    live, shortest,
+    Counterexample, DEADLOCK, Engine, Explored, Failure, Fate, Liveness, PANIC, Plan, Progress, explore,
+    explore_packed, judge_mutant, live, shortest,
 };
 
 /// One area, whatever its types are.
@@ -203,6 +203,64 @@ fn open_as<A: Lively>(rules: &Value, bounds: &Value) -> Result<Box<dyn Explorati
     let (rules, bounds) = (of_area::<A, _>("rules", rules)?, of_area::<A, _>("bounds", bounds)?);
     A::admits(&rules, &bounds).map_err(|reason| format!("{} does not admit these: {reason}", A::NAME))?;
     Ok(Box::new(Closed::<A>::new(rules, bounds)))
+}
+
+/// Steps instead of states: by the packed engine alone, because every engine is compiled anew for every area. What else is asked
+/// of it, the area answers.
+struct Stepwise<A: StandsForVolume> {
+    steps: Closed<Refined<A>>,
+    area: Closed<A>,
+}
+
+fn refine_as<A: Lively + StandsForVolume>(rules: &Value, bounds: &Value) -> Result<Box<dyn Exploration>, String> {
+    let (rules, bounds) = (of_area::<A, _>("rules", rules)?, of_area::<A, _>("bounds", bounds)?);
+    A::admits(&rules, &bounds).map_err(|reason| format!("{} does not admit these: {reason}", A::NAME))?;
+    Ok(Box::new(Stepwise { steps: Closed::<Refined<A>>::new(rules, bounds), area: Closed::<A>::new(rules, bounds) }))
+}
+
+impl<A: Lively + StandsForVolume> Exploration for Stepwise<A> {
+    fn bounds(&self) -> String {
+        Exploration::bounds(&self.area)
+    }
+
+    fn only(&self, property: &str) -> Result<Box<dyn Exploration>, String> {
+        Err(format!("every step is judged, and nothing else: not {property}"))
+    }
+
+    fn by_partial_order(&self) -> Result<(Box<dyn Exploration>, Vec<&'static str>), String> {
+        Err("every step is judged, and by partial order some are left out".into())
+    }
+
+    fn explore(&self, plan: &Plan, progress: &mut dyn FnMut(Progress)) -> Result<Explored, Failure> {
+        match plan.engine {
+            Engine::Packed => explore_packed(&self.steps, plan, progress),
+            other => Err(Failure(format!("steps are judged by the packed engine alone, not by {}", other.name()))),
+        }
+    }
+
+    fn cover(&self, threads: usize, progress: &mut dyn FnMut(Progress)) -> Result<Covered, Failure> {
+        self.area.cover(threads, progress)
+    }
+
+    fn live(&self, asked: &Liveness) -> Result<Explored, Failure> {
+        Exploration::live(&self.area, asked)
+    }
+
+    fn shortest(&self, property: &str, threads: usize) -> Result<Option<Counterexample>, Failure> {
+        shortest(&self.steps, property, threads)
+    }
+
+    fn serve(&self, address: SocketAddr) {
+        Exploration::serve(&self.area, address);
+    }
+
+    fn graph(&self, limit: usize) -> Result<String, String> {
+        Exploration::graph(&self.area, limit)
+    }
+
+    fn walk(&self, actions: &[Value]) -> Result<Walk, (usize, String)> {
+        Exploration::walk(&self.steps, actions)
+    }
 }
 
 /// The core's world has as many segments as its scheme has copies.
@@ -549,19 +607,19 @@ impl Catalogue {
 // An engine is compiled anew for every type that is named here, so clients are not refined: their storage is the core's.
 static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(|| {
     let mut all = Catalogue::default();
-    all.take::<Group<6>>(&Of { open: open_group, refine: Some(open_as::<Refined<Group<6>>>), area: PhantomData });
+    all.take::<Group<6>>(&Of { open: open_group, refine: Some(refine_as::<Group<6>>), area: PhantomData });
     all.take::<Membership>(&Of {
         open: open_as::<Membership>,
-        refine: Some(open_as::<Refined<Membership>>),
+        refine: Some(refine_as::<Membership>),
         area: PhantomData,
     });
-    all.take::<Volume>(&Of { open: open_as::<Volume>, refine: Some(open_as::<Refined<Volume>>), area: PhantomData });
-    all.take::<Pages>(&Of { open: open_as::<Pages>, refine: Some(open_as::<Refined<Pages>>), area: PhantomData });
-    all.take::<Disks>(&Of { open: open_as::<Disks>, refine: Some(open_as::<Refined<Disks>>), area: PhantomData });
-    all.take::<Undo>(&Of { open: open_as::<Undo>, refine: Some(open_as::<Refined<Undo>>), area: PhantomData });
+    all.take::<Volume>(&Of { open: open_as::<Volume>, refine: Some(refine_as::<Volume>), area: PhantomData });
+    all.take::<Pages>(&Of { open: open_as::<Pages>, refine: Some(refine_as::<Pages>), area: PhantomData });
+    all.take::<Disks>(&Of { open: open_as::<Disks>, refine: Some(refine_as::<Disks>), area: PhantomData });
+    all.take::<Undo>(&Of { open: open_as::<Undo>, refine: Some(refine_as::<Undo>), area: PhantomData });
     all.take::<Clients>(&Of { open: open_as::<Clients>, refine: None, area: PhantomData });
-    all.take::<Regions>(&Of { open: open_as::<Regions>, refine: Some(open_as::<Refined<Regions>>), area: PhantomData });
-    all.take::<Forks>(&Of { open: open_as::<Forks>, refine: Some(open_as::<Refined<Forks>>), area: PhantomData });
+    all.take::<Regions>(&Of { open: open_as::<Regions>, refine: Some(refine_as::<Regions>), area: PhantomData });
+    all.take::<Forks>(&Of { open: open_as::<Forks>, refine: Some(refine_as::<Forks>), area: PhantomData });
     all
 });
 

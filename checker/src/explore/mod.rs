@@ -224,7 +224,8 @@ pub fn explore<A: Area>(
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Explored, Failure> {
     match plan.engine {
-        Engine::Packed | Engine::Cluster => explore_packed(model, plan, progress),
+        Engine::Packed => explore_packed(model, plan, progress),
+        Engine::Cluster => explore_cluster(model, plan, progress),
         Engine::Bfs | Engine::Dfs => explore_stateright(model, plan, progress),
         Engine::Walk | Engine::Pct => explore_walks(model, plan, progress),
     }
@@ -239,12 +240,30 @@ pub fn shortest<A: Area>(model: &Closed<A>, property: &str, threads: usize) -> R
     Ok(explore_packed(&model.clone().only(property), &plan, &mut |_| {})?.counterexample)
 }
 
+/// As [`explore`] with the packed engine, whatever the plan says.
 fn explore_packed<A: Area>(
     model: &Closed<A>,
     plan: &Plan,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Explored, Failure> {
-    let options = Options {
+    let outcome = packed::explore(model, &options_of(model, plan), &mut |at| progress(packed_progress(at)))?;
+    explored(model, outcome)
+}
+
+fn explore_cluster<A: Area>(
+    model: &Closed<A>,
+    plan: &Plan,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Explored, Failure> {
+    // Processes that judge otherwise would not end together.
+    let what = format!("{} {:?} {:?} {:?}", identity(model), plan.store, plan.stop, plan.deadlock);
+    let (options, hosts) = (options_of(model, plan), plan.hosts.as_ref());
+    let outcome = cluster::explore(model, &options, hosts, &what, &mut |at| progress(packed_progress(at)))?;
+    explored(model, outcome)
+}
+
+fn options_of<A: Area>(model: &Closed<A>, plan: &Plan) -> Options<A::Action> {
+    Options {
         threads: plan.threads,
         store: plan.store,
         stop: plan.stop,
@@ -258,25 +277,22 @@ fn explore_packed<A: Area>(
             identity: identity(model),
             begin,
         }),
-    };
-    let mut heard = |at: packed::Progress| {
-        progress(Progress {
-            unique_states: at.unique_states as usize,
-            generated_states: at.generated_states as usize,
-            depth: at.depth,
-            elapsed: at.elapsed,
-            packed: Some(at),
-            walks: None,
-        });
-    };
-    let outcome = match plan.engine {
-        Engine::Cluster => {
-            // Processes that judge otherwise would not end together.
-            let what = format!("{} {:?} {:?} {:?}", identity(model), plan.store, plan.stop, plan.deadlock);
-            cluster::explore(model, &options, plan.hosts.as_ref(), &what, &mut heard)?
-        }
-        _ => packed::explore(model, &options, &mut heard)?,
-    };
+    }
+}
+
+fn packed_progress(at: packed::Progress) -> Progress {
+    Progress {
+        unique_states: at.unique_states as usize,
+        generated_states: at.generated_states as usize,
+        depth: at.depth,
+        elapsed: at.elapsed,
+        packed: Some(at),
+        walks: None,
+    }
+}
+
+/// What an engine that packs found, with its counterexamples told and replayed.
+fn explored<A: Area>(model: &Closed<A>, outcome: packed::Outcome<A::State, A::Action>) -> Result<Explored, Failure> {
     let mut counterexamples = Vec::new();
     for violation in outcome.violations {
         let reduced: Vec<A::Action> = violation.trace.steps.iter().map(|(action, _)| *action).collect();

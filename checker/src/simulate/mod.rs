@@ -1,5 +1,6 @@
 //! Seeds by the thousand: each a world in a box (`sextant_storage::sim`), its properties judged as it runs, its history at the end.
 
+mod case;
 mod mutants;
 mod shrink;
 mod summary;
@@ -19,7 +20,8 @@ use crate::diagnosis::Diagnosis;
 use crate::explore::packed::panic_message;
 use crate::linearizability::{CasRegister, Finding, Limits, Unknown, check, verify};
 
-pub use mutants::{Fate, Found, Mistake, judge_mistake, mistakes};
+pub use case::case_of;
+pub use mutants::{Fate, Found, Mistake, judge_mistake, mistakes, shortest_of};
 pub use shrink::{Shrunk, shrink};
 pub use summary::Summary;
 
@@ -35,6 +37,10 @@ pub struct Config {
     /// How long clients work and faults happen, in milliseconds of virtual time.
     pub lasts: u64,
     pub faults: Vec<FaultKind>,
+    /// Plans aim at the cells of the fault space instead.
+    pub guided: bool,
+    /// Take note of the shapes of the states.
+    pub coverage: bool,
     pub threads: usize,
     /// Run every seed twice, and hold the two against each other.
     pub twice: bool,
@@ -97,6 +103,8 @@ impl Config {
             clients: 10,
             lasts: 4000,
             faults: FaultKind::ALL.to_vec(),
+            guided: false,
+            coverage: false,
             threads,
             twice: false,
             at_first: true,
@@ -107,12 +115,16 @@ impl Config {
     /// How each seed is run.
     #[must_use]
     pub fn options(&self) -> Options {
-        Options { executor: self.executor, scheduler: self.scheduler, ..Options::new(self.rules) }
+        let Config { executor, scheduler, coverage, .. } = *self;
+        Options { executor, scheduler, coverage, ..Options::new(self.rules) }
     }
 
     /// What `seed` draws.
     #[must_use]
     pub fn plan(&self, seed: u64) -> Plan {
+        if self.guided {
+            return Plan::guided(seed, self.clients, self.lasts);
+        }
         Plan::drawn(seed, self.clients, self.lasts, &self.faults)
     }
 

@@ -7,7 +7,9 @@ use sextant_model::mutants::MUTANTS;
 use sextant_model::rules::Rules;
 use sextant_storage::sim::{ExecutorMistake, Options};
 
-use super::{Config, Judged, Shrunk, Violation, shrink};
+use super::{Config, Judged, Shrunk, Violation, case_of, judge, shrink};
+use crate::explore::catalogue;
+use crate::schedule;
 
 /// A mistake that the simulated actors can make.
 #[derive(Clone, Debug)]
@@ -36,10 +38,16 @@ pub struct Found {
     /// Faults in the plan as it was drawn, and in the smallest one that shows the same.
     pub faults: usize,
     pub shrunk: Shrunk,
+    /// What is left in actions of the model, and of which seed: the first one that violates what actions of the model do; or why nothing
+    /// is.
+    pub case: Result<(u64, schedule::Shrunk), String>,
 }
 
 /// Seeds after which a mistake counts as one that the simulator does not show.
 const SEEDS_MAX: u64 = 5000;
+
+/// Seeds after the first that are looked at for a case, where that one makes none.
+const SEEDS_FOR_A_CASE: u64 = 500;
 
 /// All of them: the core's mutants, then the executor's.
 #[must_use]
@@ -76,7 +84,43 @@ pub fn judge_mistake(mistake: &Mistake, threads: usize, seeds_if_equivalent: u64
     let found = first.and_then(|judged| {
         let (seed, faults) = (judged.seed, judged.plan.windows.len());
         let violation = judged.violation.clone()?;
-        Some(Found { seed, violation, faults, shrunk: shrink(judged, mistake.options) })
+        let shrunk = shrink(judged, mistake.options);
+        let own = case_of(&shrunk.judged, &mistake.options).map(|case| (seed, case));
+        let case = own.or_else(|reason| later_case(mistake, &config, seed + 1).ok_or(reason));
+        Some(Found { seed, violation, faults, shrunk, case })
     });
     Fate { found, seeds: summary.seeds, took: summary.took }
+}
+
+/// Of the first later seed whose violation actions of the model have; none for a mistake of the executor, which is none of them.
+fn later_case(mistake: &Mistake, config: &Config, from: u64) -> Option<(u64, schedule::Shrunk)> {
+    if mistake.options.executor.is_some() {
+        return None;
+    }
+    (from..from + SEEDS_FOR_A_CASE).find_map(|seed| {
+        let judged = judge(seed, &config.plan(seed), &mistake.options);
+        let is_of_a_step = judged.violation.as_ref().is_some_and(|violation| violation.property.starts_with('S'));
+        is_of_a_step
+            .then(|| case_of(&shrink(judged, mistake.options).judged, &mistake.options).ok())?
+            .map(|case| (seed, case))
+    })
+}
+
+/// The length of the model's shortest counterexample to `property` within the bounds of the mutant's row; of the properties that the
+/// row names, if this one holds there.
+///
+/// # Errors
+/// If there is no such mutant, or the explorer fails.
+pub fn shortest_of(id: &str, property: &str, threads: usize) -> Result<Option<(String, usize)>, String> {
+    let mutant = catalogue::mutant(id)?;
+    let model = mutant.area.open(&mutant.rules, &mutant.bounds)?;
+    let length = |property: &str| {
+        let found = model.shortest(property, threads).map_err(|failure| failure.to_string())?;
+        Ok::<_, String>(found.map(|found| (property.to_owned(), found.length())))
+    };
+    if let Some(found) = length(property)? {
+        return Ok(Some(found));
+    }
+    let others = mutant.breaks.iter().map(|other| length(other)).collect::<Result<Vec<_>, _>>()?;
+    Ok(others.into_iter().flatten().min_by_key(|(_, length)| *length))
 }

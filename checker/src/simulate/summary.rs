@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use sextant_storage::sim::{Class, FaultKind, Phase, Struck};
+use sextant_storage::sim::{Available, Cell, Class, FaultKind, Phase, Struck};
+use sextant_storage::visited::Visited;
 
 use super::{Config, Judged, Violation};
 use crate::verdict::Verdict;
@@ -22,8 +23,14 @@ pub struct Summary {
     pub epochs: u64,
     pub failovers: u64,
     pub faults: BTreeMap<FaultKind, Struck>,
-    pub phases: BTreeMap<(FaultKind, Phase), u64>,
-    pub classes: BTreeMap<(Class, Phase), u64>,
+    /// How often a fault began in a cell of the fault space.
+    pub cells: BTreeMap<Cell, u64>,
+    /// By the nodes that were away: what succeeded all the same.
+    pub available: BTreeMap<Class, Available>,
+    /// How often each kind of event happened.
+    pub kinds: Vec<u64>,
+    /// The shapes of the states, where they were noted.
+    pub visited: Option<Visited>,
     /// By seed, in the order in which they were found.
     pub violations: Vec<(u64, Violation)>,
     pub interrupted: bool,
@@ -49,8 +56,10 @@ impl Summary {
             epochs: 0,
             failovers: 0,
             faults: config.faults.iter().map(|kind| (*kind, Struck::default())).collect(),
-            phases: BTreeMap::new(),
-            classes: BTreeMap::new(),
+            cells: BTreeMap::new(),
+            available: BTreeMap::new(),
+            kinds: Vec::new(),
+            visited: config.coverage.then(Visited::default),
             violations: Vec::new(),
             interrupted: false,
             doubt: None,
@@ -82,10 +91,43 @@ impl Summary {
             sum.times += struck.times;
             sum.bit += struck.bit;
         }
-        outcome.phases.iter().for_each(|(place, count)| *self.phases.entry(*place).or_default() += count);
-        outcome.classes.iter().for_each(|(place, count)| *self.classes.entry(*place).or_default() += count);
+        outcome.cells.iter().for_each(|(cell, count)| *self.cells.entry(*cell).or_default() += count);
+        for (class, more) in &outcome.available {
+            let sum = self.available.entry(*class).or_default();
+            sum.writes += more.writes;
+            sum.reads += more.reads;
+            sum.read += more.read;
+        }
+        self.kinds.resize(outcome.kinds.len(), 0);
+        self.kinds.iter_mut().zip(&outcome.kinds).for_each(|(sum, more)| *sum += more);
+        if let (Some(visited), Some(more)) = (&mut self.visited, &outcome.visited) {
+            visited.extend(more);
+        }
         let bit = outcome.faults.values().map(|struck| struck.bit).sum();
         self.per_seed.push((outcome.ok, bit, outcome.failovers as u64));
+    }
+
+    /// How often faults of a kind began in a phase, whoever was away.
+    #[must_use]
+    pub fn begun(&self, kind: FaultKind, phase: Phase) -> u64 {
+        self.count(|cell| (cell.kind, cell.phase) == (kind, phase))
+    }
+
+    /// How often nodes of a class were away when a fault had begun in a phase.
+    #[must_use]
+    pub fn away(&self, class: Class, phase: Phase) -> u64 {
+        self.count(|cell| (cell.class, cell.phase) == (class, phase))
+    }
+
+    fn count(&self, is_it: impl Fn(&Cell) -> bool) -> u64 {
+        self.cells.iter().filter(|(cell, _)| is_it(cell)).map(|(_, count)| count).sum()
+    }
+
+    /// Feasible cells of the fault space that were reached, of how many.
+    #[must_use]
+    pub fn reached(&self) -> (usize, usize) {
+        let feasible: Vec<Cell> = Cell::all().filter(|cell| cell.infeasible().is_none()).collect();
+        (feasible.iter().filter(|cell| self.cells.contains_key(cell)).count(), feasible.len())
     }
 
     /// Events a second of one core.

@@ -44,6 +44,8 @@ pub(super) struct Recording {
     pub info: u64,
     /// Writes among those that ended in `ok`.
     pub written: u64,
+    /// Those that say what a key had.
+    pub read: u64,
     processes: u64,
     pub operations: u64,
     /// A reply that no contract knows.
@@ -126,7 +128,9 @@ impl Client {
         let kind = match &outcome {
             Outcome::Ok(answer) => {
                 recording.ok += 1;
-                recording.written += u64::from(matches!(answer, Answer::Written | Answer::Swapped));
+                let has_written = matches!(answer, Answer::Written | Answer::Swapped);
+                recording.written += u64::from(has_written);
+                recording.read += u64::from(!has_written);
                 Kind::Ok(answer.clone())
             }
             Outcome::Fail => {

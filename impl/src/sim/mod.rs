@@ -14,6 +14,7 @@
 
 mod agenda;
 mod client;
+mod guided;
 mod instance;
 mod network;
 mod pct;
@@ -34,6 +35,9 @@ pub(crate) use instance::WriterProcess;
 pub use pct::Scheduler;
 pub use plan::{FaultKind, Plan, Window};
 pub use storage::ExecutorMistake;
+pub use world::event_kinds;
+
+use crate::visited::Visited;
 
 use crate::writer::COPIES;
 
@@ -50,6 +54,8 @@ pub struct Options {
     pub trace: bool,
     /// Judge the properties as the run goes.
     pub properties: bool,
+    /// Take note of the shapes of the states, where properties are judged.
+    pub coverage: bool,
 }
 
 /// What came of it.
@@ -68,9 +74,13 @@ pub struct Outcome {
     pub failovers: usize,
     /// By kind of fault: how often it happened, and how often it changed something.
     pub faults: BTreeMap<FaultKind, Struck>,
-    /// How often a kind began in a phase of the newest incarnation; how often, then, nodes of that class were away.
-    pub phases: BTreeMap<(FaultKind, Phase), u64>,
-    pub classes: BTreeMap<(Class, Phase), u64>,
+    /// How often a fault began in a cell of the fault space.
+    pub cells: BTreeMap<Cell, u64>,
+    /// By the nodes that were away: what succeeded all the same.
+    pub available: BTreeMap<Class, Available>,
+    /// How often each kind of event happened, by [`event_kinds`].
+    pub kinds: Vec<u64>,
+    pub visited: Option<Visited>,
     pub violation: Option<Violation>,
     /// Of everything that happened: equal for equal runs.
     pub digest: u64,
@@ -134,6 +144,39 @@ impl std::fmt::Display for Class {
     }
 }
 
+/// A kind of fault that begins in a phase of the newest incarnation, after which the nodes of a class are away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Cell {
+    pub class: Class,
+    pub kind: FaultKind,
+    pub phase: Phase,
+}
+
+impl Cell {
+    /// The whole fault space.
+    pub fn all() -> impl Iterator<Item = Cell> {
+        let kinds = |class| FaultKind::ALL.into_iter().map(move |kind| (class, kind));
+        let pairs = Class::all().into_iter().flat_map(kinds);
+        pairs.flat_map(|(class, kind)| Phase::ALL.map(|phase| Cell { class, kind, phase }))
+    }
+
+    /// Why nothing can happen there, if nothing can.
+    #[must_use]
+    pub fn infeasible(self) -> Option<&'static str> {
+        (self.kind.takes_away() && self.class == Class([0; ZONES])).then_some("the fault itself takes a node away")
+    }
+}
+
+/// Stretches of time in which nodes of one class were away, nothing else was wrong, and there was time enough.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Available {
+    /// In which writes had to succeed, or a violation was found.
+    pub writes: u64,
+    /// In which a writer served, and reads had to be confirmed, or a violation was found; and in how many of them a client has read.
+    pub reads: u64,
+    pub read: u64,
+}
+
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Struck {
     pub times: u64,
@@ -144,7 +187,7 @@ impl Options {
     /// By `rules`, with everything judged.
     #[must_use]
     pub fn new(rules: Rules) -> Self {
-        Options { rules, executor: None, scheduler: Scheduler::Time, trace: false, properties: true }
+        Options { rules, executor: None, scheduler: Scheduler::Time, trace: false, properties: true, coverage: false }
     }
 }
 

@@ -115,6 +115,19 @@ impl FaultKind {
         )
     }
 
+    /// Whether a node that it strikes is away then.
+    pub(super) fn takes_away(self) -> bool {
+        matches!(
+            self,
+            FaultKind::KillNode
+                | FaultKind::PowerCut
+                | FaultKind::PauseNode
+                | FaultKind::Isolate
+                | FaultKind::BitFlip
+                | FaultKind::Wipe
+        )
+    }
+
     fn is_of_the_network(self) -> bool {
         matches!(
             self,
@@ -283,11 +296,21 @@ impl Plan {
     }
 
     fn add(&mut self, fault: FaultKind, from: u64, lasts: u64, random: &mut Random) {
-        let for_ever = self.windows.iter().filter(|window| window.fault.is_for_ever()).count();
-        if !fault.is_for_ever() || for_ever < FOR_EVER_MAX {
+        if self.has_room_for(fault) {
             let (nodes, degree) = (nodes_of(fault, random), degree_of(fault, random));
             self.windows.push(Window { fault, from, lasts, nodes, degree });
         }
+    }
+
+    pub(super) fn add_unless_too_many(&mut self, window: Window) {
+        if self.has_room_for(window.fault) {
+            self.windows.push(window);
+        }
+    }
+
+    fn has_room_for(&self, fault: FaultKind) -> bool {
+        let for_ever = self.windows.iter().filter(|window| window.fault.is_for_ever()).count();
+        !fault.is_for_ever() || for_ever < FOR_EVER_MAX
     }
 
     /// Whether it can be run.
@@ -351,7 +374,7 @@ fn zone(zone: usize) -> u8 {
     ((1 << per_zone) - 1) << (zone * per_zone)
 }
 
-fn nodes_of(fault: FaultKind, random: &mut Random) -> u8 {
+pub(super) fn nodes_of(fault: FaultKind, random: &mut Random) -> u8 {
     match fault {
         FaultKind::KillNode | FaultKind::PowerCut | FaultKind::Isolate | FaultKind::PauseNode => {
             match random.below(6) {
@@ -380,7 +403,7 @@ fn nodes_of(fault: FaultKind, random: &mut Random) -> u8 {
     }
 }
 
-fn degree_of(fault: FaultKind, random: &mut Random) -> u64 {
+pub(super) fn degree_of(fault: FaultKind, random: &mut Random) -> u64 {
     match fault {
         FaultKind::Lose | FaultKind::Double => random.between(MILLION / 100, MILLION / 4),
         FaultKind::SlowNetwork => random.between(2, 20),

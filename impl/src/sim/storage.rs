@@ -47,10 +47,12 @@ pub enum ExecutorMistake {
     SwapAnswers,
     /// X7': a node's replies that leave together leave in reverse order.
     ReverseReplies,
+    /// X8: only the first three nodes are asked whether they know of a newer writer.
+    AskThree,
 }
 
 impl ExecutorMistake {
-    pub const ALL: [ExecutorMistake; 8] = [
+    pub const ALL: [ExecutorMistake; 9] = [
         ExecutorMistake::ReplyBeforeSync,
         ExecutorMistake::NoDirectorySync,
         ExecutorMistake::ShortWrite,
@@ -59,6 +61,7 @@ impl ExecutorMistake {
         ExecutorMistake::StaleTimer,
         ExecutorMistake::SwapAnswers,
         ExecutorMistake::ReverseReplies,
+        ExecutorMistake::AskThree,
     ];
 
     #[must_use]
@@ -72,6 +75,7 @@ impl ExecutorMistake {
             ExecutorMistake::StaleTimer => "X6",
             ExecutorMistake::SwapAnswers => "X7",
             ExecutorMistake::ReverseReplies => "X7'",
+            ExecutorMistake::AskThree => "X8",
         }
     }
 
@@ -87,6 +91,7 @@ impl ExecutorMistake {
             ExecutorMistake::StaleTimer => "a sync's stale timer ends the next one",
             ExecutorMistake::SwapAnswers => "answers to clients go out in reverse order",
             ExecutorMistake::ReverseReplies => "a node's replies go out in reverse order",
+            ExecutorMistake::AskThree => "only the first three nodes are asked to confirm a read",
         }
     }
 
@@ -103,7 +108,8 @@ impl ExecutorMistake {
             | ExecutorMistake::ForgetOnRestart
             | ExecutorMistake::IgnoreChecksums
             | ExecutorMistake::StaleTimer
-            | ExecutorMistake::SwapAnswers => None,
+            | ExecutorMistake::SwapAnswers
+            | ExecutorMistake::AskThree => None,
         }
     }
 }
@@ -276,7 +282,8 @@ impl StorageNode {
             self.flight.started(created, server.segment(), server.live());
             self.flight.flush();
         }
-        let marked = log.end();
+        // Behind what is newest on the disk there may be no mark yet: of that nobody can say whether it is torn.
+        let marked = log::Position { offset: 0, ..log.end() };
         self.life += 1;
         self.process = Some(Process {
             server,

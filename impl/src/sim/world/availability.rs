@@ -2,10 +2,13 @@
 
 use sextant_model::instance;
 
-use super::{Steady, WRITES_WITHIN, World};
+use super::{Asking, READS_WITHIN, Recording, Steady, WRITES_WITHIN, World};
 use crate::sim::agenda::MILLISECOND;
 use crate::sim::plan::{FaultKind, Window};
 use crate::sim::{COPIES, Class, Phase, ZONES};
+
+/// Nodes that must be there for a read by the adopted rules.
+const AURORA_READS: usize = 3;
 
 impl World {
     /// Where the newest incarnation stands.
@@ -51,22 +54,49 @@ impl World {
                     | FaultKind::Wipe
             )
         });
-        let down: u8 = self.class().0.iter().sum();
-        let must_write =
-            only_nodes && self.plan.operations.is_none() && usize::from(down) + self.rules.write_quorum() <= COPIES;
-        self.steady = Steady { since: self.agenda.now(), written: self.recording.written, must_write };
+        let down: usize = self.class().0.into_iter().map(usize::from).sum();
+        let must_write = only_nodes && self.plan.operations.is_none() && down + self.rules.write_quorum() <= COPIES;
+        let must_read = only_nodes && down + usize::from(self.rules.scheme.read).max(AURORA_READS) <= COPIES;
+        let Recording { written, read, .. } = self.recording;
+        self.steady = Steady { since: self.agenda.now(), written, read, must_write, must_read };
     }
 
     /// The stretch that ends now: with at most two nodes away and nothing else wrong, writes succeed.
     pub(super) fn judge_availability(&mut self) {
-        let Steady { since, written, must_write } = self.steady;
+        let Steady { since, written, read, must_write, must_read } = self.steady;
         let lasted = self.agenda.now() - since;
-        if must_write && lasted >= WRITES_WITHIN && self.recording.written == written && self.plan.clients > 0 {
-            let class = self.class();
-            let fact = format!(
-                "no write succeeded in {} ms with nodes {class} away and nothing else wrong",
-                lasted / MILLISECOND
-            );
+        let class = self.class();
+        if must_write && lasted >= WRITES_WITHIN && self.plan.clients > 0 {
+            self.available.entry(class).or_default().writes += 1;
+            if self.recording.written == written {
+                let ms = lasted / MILLISECOND;
+                let fact = format!("no write succeeded in {ms} ms with nodes {class} away and nothing else wrong");
+                self.ledger.violated("availability", fact);
+            }
+        }
+        if must_read && lasted >= READS_WITHIN && self.phase() == Phase::Serving {
+            let available = self.available.entry(class).or_default();
+            available.reads += 1;
+            available.read += u64::from(self.recording.read > read);
+        }
+    }
+
+    /// With at most three nodes away and nothing else wrong, the newest writer's question whether it is still the newest is answered,
+    /// and with it every read of what is committed. Whether clients read is another matter: what they ask for may have been
+    /// written by somebody who waits for a write quorum. It only looks on: nothing is asked that would not have been.
+    pub(super) fn judge_reads(&mut self, writer: usize) {
+        if self.phase() != Phase::Serving || self.active() != Some(writer) {
+            return;
+        }
+        let now = self.agenda.now();
+        let open = self.seats[writer].process.instance().and_then(|instance| instance.writer());
+        let Some(round) = open.and_then(|open| open.reads.in_flight()) else { return self.asking = None };
+        let asking = self.asking.filter(|asking| (asking.writer, asking.round) == (writer, round));
+        let since = asking.map_or(now, |asking| asking.since).max(self.steady.since);
+        self.asking = Some(Asking { writer, round, since });
+        if self.steady.must_read && now - since >= READS_WITHIN {
+            let (class, ms) = (self.class(), (now - since) / MILLISECOND);
+            let fact = format!("no read was confirmed in {ms} ms with nodes {class} away and nothing else wrong");
             self.ledger.violated("availability", fact);
         }
     }

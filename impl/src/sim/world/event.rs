@@ -142,6 +142,42 @@ pub(super) enum Event {
     IsConverged,
 }
 
+/// By the first of [`Event::numbers`], from 1.
+pub(super) const KINDS: [&str; 32] = [
+    "request",
+    "replies",
+    "dial",
+    "accept",
+    "connected",
+    "broken",
+    "hung-up",
+    "end-sync",
+    "mark",
+    "gossip",
+    "pull",
+    "push",
+    "tick",
+    "deadline",
+    "watch",
+    "ping",
+    "pong",
+    "ask-record",
+    "record",
+    "ask-change",
+    "changed",
+    "take-again",
+    "hire",
+    "think",
+    "command",
+    "answer",
+    "begin",
+    "end",
+    "heal",
+    "is-converged",
+    "usurp",
+    "stale-timer",
+];
+
 impl Event {
     /// Whose doing it is and for whom, as a number below [`super::CLASSES`]. None: it is nobody's, but the plan's.
     pub fn class(&self, connections: &[Connection]) -> Option<usize> {

@@ -1,6 +1,6 @@
 //! Faults begin, strike, and end.
 
-use super::{Begun, Event, World};
+use super::{Begun, Cell, Event, World};
 use crate::sim::COPIES;
 use crate::sim::agenda::MILLISECOND;
 use crate::sim::network::{Network, Place, WRITER_PLACES};
@@ -13,14 +13,17 @@ impl World {
         self.trace.line(self.agenda.now(), format_args!("{} begins", window.fault));
         self.judge_availability();
         let phase = self.phase();
-        *self.phases.entry((window.fault, phase)).or_default() += 1;
         let Network { carried, dropped, doubled, .. } = self.network;
         self.begun[number] = Begun { dropped, doubled, carried, is_active: true, ..Begun::default() };
         let bit = self.strike(number, &window);
         let struck = self.faults.entry(window.fault).or_default();
         struck.times += 1;
         struck.bit += u64::from(bit);
-        *self.classes.entry((self.class(), phase)).or_default() += 1;
+        // Where there is nothing to flip, nothing has begun.
+        if bit || window.fault != FaultKind::BitFlip {
+            let cell = Cell { class: self.class(), kind: window.fault, phase };
+            *self.cells.entry(cell).or_default() += 1;
+        }
         self.begin_stretch();
         self.agenda.after(window.lasts * MILLISECOND, Event::End { window: number });
     }

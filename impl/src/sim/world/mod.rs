@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 use sextant_histories::Key;
 use sextant_model::metadata::Metadata;
 use sextant_model::rules::Rules;
+use sextant_model::types::Nonce;
 
 use super::agenda::{Agenda, MILLISECOND, Nanos, SECOND};
 use super::client::{Client, Opened, Recording};
@@ -27,10 +28,17 @@ use super::pct::{Priorities, Scheduler};
 use super::plan::{FaultKind, Plan, Window};
 use super::storage::StorageNode;
 use super::trace::Trace;
-use super::{COPIES, Class, ExecutorMistake, Options, Outcome, Phase, Struck, ZONES};
+use super::{Available, COPIES, Cell, Class, ExecutorMistake, Options, Outcome, Struck, ZONES};
 use crate::ledger::Ledger;
 use crate::random::Random;
+use crate::visited::Visited;
 use event::Event;
+
+/// The kinds of events in the simulator.
+#[must_use]
+pub fn event_kinds() -> &'static [&'static str] {
+    &event::KINDS
+}
 
 /// Until a client without a writer looks again.
 const LOOK_AGAIN: Nanos = 3 * MILLISECOND;
@@ -50,6 +58,8 @@ const STALE: Nanos = MILLISECOND / 5;
 const PINGS: Nanos = 5;
 /// A stretch as long as this has room for a failover and a write.
 const WRITES_WITHIN: Nanos = 1500 * MILLISECOND;
+/// A round of confirmation takes no longer than this.
+const READS_WITHIN: Nanos = 1200 * MILLISECOND;
 const CONVERGED_CHECK: Nanos = 50 * MILLISECOND;
 /// How long the world may take to converge once nothing is wrong any more.
 const CONVERGES_WITHIN: Nanos = 20 * SECOND;
@@ -105,12 +115,16 @@ pub(super) struct World {
     trace: Trace,
     random: Random,
     faults: BTreeMap<FaultKind, Struck>,
-    phases: BTreeMap<(FaultKind, Phase), u64>,
-    classes: BTreeMap<(Class, Phase), u64>,
+    cells: BTreeMap<Cell, u64>,
+    available: BTreeMap<Class, Available>,
     /// Since when nothing has begun or ended, and how many writes had succeeded then.
     steady: Steady,
+    /// The confirmation round that the newest writer waits for, and since when.
+    asking: Option<Asking>,
     /// Messages that the network had dropped and doubled when a window began, and whom the window struck.
     begun: Vec<Begun>,
+    kinds: Vec<u64>,
+    visited: Option<Visited>,
     is_over: bool,
     healed: Option<Nanos>,
     /// Keys that are still to be read at the very end, by client 0.
@@ -123,8 +137,18 @@ pub(super) struct World {
 struct Steady {
     since: Nanos,
     written: u64,
+    read: u64,
     /// Only nodes are away, at most two, and so writes must succeed.
     must_write: bool,
+    /// Only nodes are away, at most three, and so whoever serves must be confirmed.
+    must_read: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Asking {
+    writer: usize,
+    round: Nonce,
+    since: Nanos,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -168,10 +192,13 @@ impl World {
             trace: Trace::new(options.trace),
             random: Random::new(seed, "world"),
             faults: BTreeMap::new(),
-            phases: BTreeMap::new(),
-            classes: BTreeMap::new(),
+            cells: BTreeMap::new(),
+            available: BTreeMap::new(),
             steady: Steady::default(),
+            asking: None,
             begun: vec![Begun::default(); plan.windows.len()],
+            kinds: vec![0; event::KINDS.len()],
+            visited: (options.coverage && options.properties).then(Visited::default),
             is_over: false,
             healed: None,
             last_reads: None,
@@ -216,8 +243,10 @@ impl World {
             epochs: self.ledger.epochs(),
             failovers: self.ledger.opened().saturating_sub(1),
             faults: self.faults,
-            phases: self.phases,
-            classes: self.classes,
+            cells: self.cells,
+            kinds: self.kinds,
+            visited: self.visited,
+            available: self.available,
             violation: self.ledger.violations.into_iter().next(),
             digest: self.trace.digest(),
             trace: self.trace.into_lines(),
@@ -237,6 +266,13 @@ impl World {
             Some(Place::Node(node)) if self.nodes[node].paused => self.node_held[node].push(event),
             Some(Place::Writer(writer)) if self.seats[writer].process.is_paused => self.seats[writer].held.push(event),
             _ => self.handle(event),
+        }
+    }
+
+    /// Takes note of the state's shape, if anybody wants to know.
+    fn see(&mut self) {
+        if let Some(visited) = &mut self.visited {
+            visited.see(self.ledger.shape(&self.rules, &self.nodes));
         }
     }
 
@@ -336,6 +372,7 @@ impl World {
 
     fn record(&mut self, event: &Event) {
         let (kind, who, what) = event.numbers();
+        self.kinds[kind as usize - 1] += 1;
         self.trace.fold(&[self.agenda.now(), kind << 32 | who, what]);
         if self.trace.wants_lines() {
             let line = self.describe(event);

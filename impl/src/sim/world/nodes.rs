@@ -21,6 +21,10 @@ impl World {
         let Some((server, flight)) = self.nodes[node].recorded() else { return };
         // The gateway: what is no message is none.
         let Ok(Some((request, _))) = decode_frame::<NodeRequest>(frame) else { return };
+        let is_confirmation = matches!(request, NodeRequest::Confirm { .. });
+        if is_confirmation && self.mistake == Some(ExecutorMistake::AskThree) && node >= COPIES / 2 {
+            return;
+        }
         let id = ConnectionId(connection.into());
         let judge = self.judges.then(|| self.ledger.observer(&self.rules, node));
         server.request(id, request, &mut (judge, flight));
@@ -126,6 +130,7 @@ impl World {
     pub(super) fn after_node(&mut self, node: usize) {
         if self.judges {
             self.ledger.node_stepped(&self.rules, node, &self.nodes);
+            self.see();
         }
         self.nodes[node].record();
         let life = self.nodes[node].life();
@@ -191,6 +196,7 @@ impl World {
             if self.judges {
                 self.ledger.restarted(node, server.segment());
                 self.ledger.node_stepped(&self.rules, node, &self.nodes);
+                self.see();
             }
             self.begin_gossip(node);
         }

@@ -65,6 +65,7 @@ impl World {
         process.on_time(now);
         self.agenda.after(TICK_NANOS, Event::Tick { writer });
         self.after_writer(writer);
+        self.judge_reads(writer);
     }
 
     pub(super) fn on_deadline(&mut self, writer: usize) {
@@ -85,7 +86,9 @@ impl World {
             && let (Some(number), Some(instance)) = (seat.incarnation, seat.process.instance())
         {
             self.ledger.writer_stepped(number, instance, &self.nodes);
+            self.see();
         }
+        let seat = &mut self.seats[writer];
         let opened = seat.incarnation.filter(|_| seat.process.is_open());
         let opened = opened.map(|incarnation| Opened { incarnation, writer });
         if self.newest_open < opened {
