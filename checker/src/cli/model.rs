@@ -84,7 +84,7 @@ struct Check {
     #[arg(long)]
     liveness: bool,
     /// Judge every step instead of every state: is it one of a log with a durable point (append, harden, replace the writer), or
-    /// none? The profiles core, mtr, groups, growth and disk can be asked
+    /// none? Every profile but `clients` can be asked (packed engine)
     #[arg(long, conflicts_with_all = ["liveness", "property"])]
     refinement: bool,
     /// Of steps that commute explore one order only (Godefroid, Valmari), beside the reduction by symmetry: far fewer states, judged
