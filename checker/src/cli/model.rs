@@ -88,8 +88,8 @@ struct Check {
     #[arg(long, conflicts_with_all = ["liveness", "property"])]
     refinement: bool,
     /// Of steps that commute explore one order only (Godefroid, Valmari), beside the reduction by symmetry: far fewer states, judged
-    /// by the properties whose violation stays one (the output names them; S9 follows from S1), and for --deadlock. A counterexample
-    /// need not be a shortest one. The profile core declares what its steps touch; nothing is reduced while a client may read or a
+    /// by the properties whose violation stays one (the output names them; S9 follows from S1; that they hold vacuously is not found
+    /// out), and for --deadlock. A counterexample need not be a shortest one. The profile core declares what its steps touch; nothing is reduced while a client may read or a
     /// fault may still happen (packed and cluster)
     #[arg(long, conflicts_with_all = ["liveness", "refinement"])]
     partial_order: bool,
@@ -435,7 +435,10 @@ impl Check {
                 None => model,
                 Some(Ok((reduced, judged))) => {
                     if !self.json && results.is_empty() {
-                        output::line(&format!("by partial order; judged: {}", judged.join(" ")))?;
+                        let judged = judged.join(" ");
+                        output::line(&format!(
+                            "by partial order; judged, but not whether they say anything: {judged}"
+                        ))?;
                     }
                     reduced
                 }

@@ -335,6 +335,9 @@ fn look_again(mutant: &Mutant, fate: &mut Fate) -> io::Result<Option<usize>> {
         let reason = format!("said to be equivalent, but breaks {} in its larger size: {}", c.property, c.fact);
         fate.death = Death::Survived { reason };
     }
+    if let Some(reason) = larger.as_ref().and_then(|explored| explored.stopped.as_ref()) {
+        fate.death = Death::Survived { reason: format!("its larger size was not explored whole: {reason}") };
+    }
     fate.elapsed += began.elapsed();
     Ok(larger.map(|explored| explored.unique_states))
 }

@@ -200,9 +200,14 @@ struct Of<A> {
 type Opener = fn(&Value, &Value) -> Result<Box<dyn Exploration>, String>;
 
 fn open_as<A: Lively>(rules: &Value, bounds: &Value) -> Result<Box<dyn Exploration>, String> {
+    let (rules, bounds) = admitted::<A>(rules, bounds)?;
+    Ok(Box::new(Closed::<A>::new(rules, bounds)))
+}
+
+fn admitted<A: Area>(rules: &Value, bounds: &Value) -> Result<(A::Rules, A::Bounds), String> {
     let (rules, bounds) = (of_area::<A, _>("rules", rules)?, of_area::<A, _>("bounds", bounds)?);
     A::admits(&rules, &bounds).map_err(|reason| format!("{} does not admit these: {reason}", A::NAME))?;
-    Ok(Box::new(Closed::<A>::new(rules, bounds)))
+    Ok((rules, bounds))
 }
 
 /// Steps instead of states: by the packed engine alone, because every engine is compiled anew for every area. What else is asked
@@ -213,8 +218,7 @@ struct Stepwise<A: StandsForVolume> {
 }
 
 fn refine_as<A: Lively + StandsForVolume>(rules: &Value, bounds: &Value) -> Result<Box<dyn Exploration>, String> {
-    let (rules, bounds) = (of_area::<A, _>("rules", rules)?, of_area::<A, _>("bounds", bounds)?);
-    A::admits(&rules, &bounds).map_err(|reason| format!("{} does not admit these: {reason}", A::NAME))?;
+    let (rules, bounds) = admitted::<A>(rules, bounds)?;
     Ok(Box::new(Stepwise { steps: Closed::<Refined<A>>::new(rules, bounds), area: Closed::<A>::new(rules, bounds) }))
 }
 

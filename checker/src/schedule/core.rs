@@ -38,14 +38,12 @@ impl Reductions {
     /// All that make sense for these steps, those that leave the fewest actions first.
     pub fn all(steps: &[Step]) -> Vec<Reductions> {
         let records = u64::from(records_of(steps));
-        let mut limits: Vec<u64> = [records.max(1), 1, records + 1, 2, 3, 4, 6].into();
-        let mut seen = Vec::new();
-        limits.retain(|lal| {
-            !seen.contains(lal) && {
-                seen.push(*lal);
-                true
+        let mut limits: Vec<u64> = Vec::new();
+        for lal in [records.max(1), 1, records + 1, 2, 3, 4, 6] {
+            if !limits.contains(&lal) {
+                limits.push(lal);
             }
-        });
+        }
         let switches = [Switch::Off, Switch::On];
         let mut all = Vec::new();
         for late_answers in switches {

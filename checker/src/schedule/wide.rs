@@ -318,26 +318,13 @@ mod tests {
     }
 
     /// What can be compared between bits and intervals.
-    fn told(world: &World<COPIES>) -> String {
-        let segments = world.segments.iter().map(|segment| {
+    fn told<L: LogSet>(segments: &[Segment<L>], instances: &[Instance<L, COPIES>]) -> String {
+        let segments = segments.iter().map(|segment| {
             let image = segment.image();
             let (held, ranges): (Vec<_>, Vec<_>) = (image.held.runs().collect(), image.ranges.iter().collect());
             format!("{:?} {:?} {held:?} {ranges:?}", image.fenced, image.trunc_ve)
         });
-        let writers = world.instances.iter().map(|instance| {
-            let open = instance.writer().map(|writer| (writer.vdl, writer.next, writer.decision.vdl));
-            format!("{:?} {open:?} {:?}", instance.ve(), instance.decision().map(|decision| decision.range_end))
-        });
-        segments.chain(writers).collect::<Vec<_>>().join("\n")
-    }
-
-    fn told_wide(world: &Wide) -> String {
-        let segments = world.copies.0.iter().map(|segment| {
-            let image = segment.image();
-            let (held, ranges): (Vec<_>, Vec<_>) = (image.held.runs().collect(), image.ranges.iter().collect());
-            format!("{:?} {:?} {held:?} {ranges:?}", image.fenced, image.trunc_ve)
-        });
-        let writers = world.instances.iter().map(|instance| {
+        let writers = instances.iter().map(|instance| {
             let open = instance.writer().map(|writer| (writer.vdl, writer.next, writer.decision.vdl));
             format!("{:?} {open:?} {:?}", instance.ve(), instance.decision().map(|decision| decision.range_end))
         });
@@ -377,7 +364,9 @@ mod tests {
                     world = model.next(&world, action).unwrap();
                     wide.take(step);
                     steps_taken += 1;
-                    assert_eq!(told_wide(&wide), told(&world), "{id}, seed {seed}: {action:?}");
+                    let (own, theirs) =
+                        (told(&wide.copies.0, &wide.instances), told(&world.segments, &world.instances));
+                    assert_eq!(own, theirs, "{id}, seed {seed}: {action:?}");
                     let broken = |property: &str| wide.ledger.violations.iter().any(|v| v.property == property);
                     for property in model.judged().iter().filter(|property| JUDGED.contains(&property.id)) {
                         if (property.check)(model.context(), &world).is_err() {

@@ -43,17 +43,7 @@ impl World {
     }
 
     pub(super) fn begin_stretch(&mut self) {
-        let only_nodes = self.active_windows().all(|window| {
-            matches!(
-                window.fault,
-                FaultKind::KillNode
-                    | FaultKind::PowerCut
-                    | FaultKind::PauseNode
-                    | FaultKind::Isolate
-                    | FaultKind::BitFlip
-                    | FaultKind::Wipe
-            )
-        });
+        let only_nodes = self.active_windows().all(|window| window.fault.takes_away());
         let down: usize = self.class().0.into_iter().map(usize::from).sum();
         let must_write = only_nodes && self.plan.operations.is_none() && down + self.rules.write_quorum() <= COPIES;
         let must_read = only_nodes && down + usize::from(self.rules.scheme.read).max(AURORA_READS) <= COPIES;
