@@ -16,31 +16,41 @@
 //! *If `d` does not fit* two things are tried. First, whether `a` was there for certain while `d` ran: from the first
 //! return among the installation of `a` and what follows it in its block, to the last call among what stands in its block up to the
 //! end of `a`, that is, including the swap from `a` if there is one. Then those two operations and `d` contradict each
-//! other. Otherwise `d` is made to *read* a value `c`, that of an installation which could stand behind `a` in time for
-//! `d`, and all starts anew: a linearization in which `d` reads some `c` other than `a` is one in which it differs from
-//! `a`. But that choice may be wrong, so when zones that rest on such a choice contradict each other, this procedure
-//! has no answer, and leaves the history to the general ones.
+//! other. Otherwise `d` is made to *read* a value `c` that is current near `a`, with which the zones do not contradict each
+//! other ([`Extents`]), and all starts anew: a linearization in which `d` reads some `c` other than `a` is one in which it
+//! differs from `a`. That choice may be wrong together with others: when zones contradict each other afterwards, the latest choice among the operations that do is
+//! taken back, and not made again. Where no other is left, or after many rounds, this procedure has no answer, and leaves the history
+//! to the general ones. (A million operations of fifty clients need about thirty choices, of which a few are wrong.)
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, HashSet};
 
 use super::super::search::Found;
 use super::columns::{Columns, Deed, Op};
 use super::zones::{Failure, NOBODY, Zones};
 
-/// How often to choose for those that do not fit. A choice can push others out, but hardly many times in a row.
-const ROUNDS: usize = 12;
+/// How often to begin anew. A choice can push others out, or be wrong, but hardly many times in a row.
+const ROUNDS: usize = 64;
 
-/// How far behind the end of a value to look for another one.
+/// How far from a value to look for another one.
 const NEAR: usize = 256;
 
 /// How the history is judged; none if this procedure cannot. Changes what operations do as it makes choices.
 pub(super) fn decide(columns: &mut Columns) -> Option<Found> {
+    let mut choices: Vec<Choice> = Vec::new();
+    let mut wrong: HashSet<(u32, u32)> = HashSet::new();
     for round in 0..ROUNDS {
         let zones = match Zones::new(columns) {
             Ok(zones) => zones,
-            Err(Failure::Conflict(items)) if round == 0 => return Some(Found::Conflict(items)),
-            Err(_) => return None,
+            Err(Failure::Conflict(items)) if choices.is_empty() => return Some(Found::Conflict(items)),
+            Err(Failure::Conflict(items)) => {
+                let latest = choices.iter().rposition(|choice| items.contains(&(choice.op as usize)))?;
+                let Choice { op, value, before } = choices.remove(latest);
+                wrong.insert((op, value));
+                columns.ops[op as usize].deed = before;
+                continue;
+            }
+            Err(Failure::NotDistinct) => return None,
         };
         let differing = differing(&columns.ops);
         if differing.is_empty() {
@@ -55,16 +65,27 @@ pub(super) fn decide(columns: &mut Columns) -> Option<Found> {
         if let Some(items) = if round == 0 { contradiction() } else { None } {
             return Some(Found::Conflict(items));
         }
-        let mut choices = Vec::with_capacity(unfit.len());
+        let mut chosen = Vec::with_capacity(unfit.len());
         let mut spare = Spare::new(&zones);
+        let extents = Extents::new(&zones);
         for unfit in &unfit {
-            choices.push((unfit.op, timeline.choose(unfit).or_else(|| spare.choose(unfit, &columns.ops))?));
+            let may = |value: u32| value != unfit.value && !wrong.contains(&(unfit.op, value));
+            let value = timeline.choose(unfit, &extents, &may).or_else(|| spare.choose(unfit, &columns.ops, &may))?;
+            chosen.push(Choice { op: unfit.op, value, before: columns.ops[unfit.op as usize].deed });
         }
-        for (op, value) in choices {
-            columns.ops[op as usize].deed = Deed::Read(value);
+        for choice in &chosen {
+            columns.ops[choice.op as usize].deed = Deed::Read(choice.value);
         }
+        choices.extend(chosen);
     }
     None
+}
+
+/// That an operation which differed from one value read another.
+struct Choice {
+    op: u32,
+    value: u32,
+    before: Deed,
 }
 
 fn differing(ops: &[Op]) -> Vec<u32> {
@@ -198,15 +219,90 @@ impl<'a> Timeline<'a> {
         Some((installed, calls.max_by_key(|op| ops[*op as usize].call)?))
     }
 
-    /// A value that could be made to stand behind the one that is in the way, before the operation returns.
-    fn choose(&self, unfit: &Unfit) -> Option<u32> {
-        let op = self.zones.ops[unfit.op as usize];
-        let behind = self.periods.get(unfit.period + 1..)?;
-        let possible = |period: &&Period| {
-            let installer = self.zones.clusters[period.cluster as usize].installer;
-            period.value != unfit.value && self.zones.ops[installer as usize].call < op.ret
+    /// The nearest value that the operation can read, behind the one that is in the way or in front of it.
+    fn choose(&self, unfit: &Unfit, extents: &Extents<'_>, may: &impl Fn(u32) -> bool) -> Option<u32> {
+        let op = &self.zones.ops[unfit.op as usize];
+        let behind = self.periods.get(unfit.period + 1..)?.iter().take(NEAR);
+        let before = self.periods.get(..unfit.period)?.iter().rev().take(NEAR);
+        let possible = |period: &&Period| may(period.value) && extents.take_in(period.cluster, op);
+        behind.chain(before).find(possible).map(|period| period.value)
+    }
+}
+
+/// From the first return to the last call of every block: what says whether one more read contradicts others.
+struct Extents<'a> {
+    zones: &'a Zones<'a>,
+    /// Blocks in order, with the least of both, which grows, their first return and their last call.
+    blocks: Vec<(u32, u32, u32)>,
+    /// For each block the latest last call up to it.
+    latest: Vec<u32>,
+    block_of: Vec<u32>,
+}
+
+impl<'a> Extents<'a> {
+    fn new(zones: &'a Zones<'a>) -> Self {
+        let mut extents = Self {
+            zones,
+            blocks: Vec::with_capacity(zones.blocks.len()),
+            latest: Vec::with_capacity(zones.blocks.len()),
+            block_of: vec![NOBODY; zones.clusters.len()],
         };
-        behind.iter().take(NEAR).find(possible).map(|period| period.value)
+        for first in &zones.blocks {
+            let number = extents.blocks.len() as u32;
+            let (mut first_return, mut last_call) = (u32::MAX, 0);
+            for cluster in extents.onwards(*first) {
+                extents.block_of[cluster as usize] = number;
+                let (ret, call) = extents.bounds(cluster);
+                (first_return, last_call) = (ret.min(first_return), call.max(last_call));
+            }
+            let latest = extents.latest.last().copied().unwrap_or(0);
+            extents.latest.push(last_call.max(latest));
+            extents.blocks.push((first_return.min(last_call), first_return, last_call));
+        }
+        extents
+    }
+
+    fn onwards(&self, first: u32) -> impl Iterator<Item = u32> + use<'a> {
+        let clusters = &self.zones.clusters;
+        let present = |cluster: u32| (cluster != NOBODY).then_some(cluster);
+        std::iter::successors(present(first), move |cluster| present(clusters[*cluster as usize].next))
+    }
+
+    /// The first return in a cluster, and the last call.
+    fn bounds(&self, cluster: u32) -> (u32, u32) {
+        let cluster = &self.zones.clusters[cluster as usize];
+        let op = |number: u32| (number != NOBODY).then(|| &self.zones.ops[number as usize]);
+        // The initial value is installed at time 0.
+        let installed = op(cluster.installer).map_or((0, 0), |op| (op.ret, op.call));
+        let first_return = op(cluster.first_return).map_or(u32::MAX, |op| op.ret).min(installed.0);
+        (first_return, op(cluster.last_call).map_or(0, |op| op.call).max(installed.1))
+    }
+
+    /// Whether nothing contradicts that `op` reads the value of `cluster`: nothing in its block, and no other block (see [`Zones`]).
+    fn take_in(&self, cluster: u32, op: &Op) -> bool {
+        let clusters = &self.zones.clusters;
+        let present = |cluster: u32| (cluster != NOBODY).then_some(cluster);
+        let installer = clusters[cluster as usize].installer;
+        let installed_late = installer != NOBODY && self.zones.ops[installer as usize].call > op.ret;
+        let before = std::iter::successors(present(clusters[cluster as usize].previous), |cluster| {
+            present(clusters[*cluster as usize].previous)
+        });
+        let mut behind = self.onwards(cluster).skip(1);
+        if installed_late
+            || before.into_iter().any(|before| self.bounds(before).1 > op.ret)
+            || behind.any(|behind| self.bounds(behind).0 < op.call)
+        {
+            return false;
+        }
+        let own = self.block_of[cluster as usize] as usize;
+        let (_, first_return, last_call) = self.blocks[own];
+        let (first_return, last_call) = (first_return.min(op.ret), last_call.max(op.call));
+        let end = self.blocks.partition_point(|(least, ..)| *least < last_call);
+        let near = (0..end).rev().take_while(|number| self.latest[*number] > first_return);
+        near.into_iter().all(|number| {
+            let (_, other_return, other_call) = self.blocks[number];
+            number == own || other_call < first_return || other_return > last_call
+        })
     }
 }
 
@@ -257,9 +353,9 @@ impl Spare {
     }
 
     /// The value of the latest write that was called in time.
-    fn choose(&mut self, unfit: &Unfit, ops: &[Op]) -> Option<u32> {
+    fn choose(&mut self, unfit: &Unfit, ops: &[Op], may: &impl Fn(u32) -> bool) -> Option<u32> {
         let ret = ops[unfit.op as usize].ret;
-        let possible = |(call, value): &(u32, u32)| *call < ret && *value != unfit.value;
+        let possible = |(call, value): &(u32, u32)| *call < ret && may(*value);
         let chosen = self.writes.iter().rposition(possible)?;
         Some(self.writes.remove(chosen).1)
     }
