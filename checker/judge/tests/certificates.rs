@@ -8,9 +8,10 @@ use sextant_histories::History;
 use sextant_histories::generate::{Config, Model as Generated, Recipe, Rng, Values, Violation, generate, make};
 use sextant_judge::linearizability::certificate::{Proof, Refusal};
 use sextant_judge::linearizability::{
-    AppendList, CasRegister, Certificate, Counter, Finding, Limits, Model, Mutex, PriorityQueue, Queue, Register, Set,
-    Stack, check,
+    AppendList, CasRegister, Certificate, Counter, Finding, KeyValue, Limits, Model, Mutex, PriorityQueue, Queue,
+    Register, Set, Stack, check,
 };
+use sextant_judge::verdict::Verdict;
 use small::Blunt;
 
 fn certify<M: Model>(history: &History, model: &M) -> Option<Certificate> {
@@ -79,6 +80,20 @@ fn certificates_of_every_model_hold() {
     on_random(1_000, &Blunt(&CasRegister::default()));
 }
 
+/// A history without keys, as Knossos and Porcupine record them.
+#[test]
+fn certificates_without_keys_are_read_again() {
+    for violation in [None, Some(Violation::StaleRead)] {
+        let events = generate(&Config { keys: 1, violation, ..Config::default() });
+        let events =
+            events.into_iter().map(|event| sextant_histories::Event { key: sextant_histories::Key::None, ..event });
+        let history = History::from_events(events).unwrap();
+        let certificate = through_a_file(&certify(&history, &Register::default()).unwrap());
+        assert_eq!(certificate.verdict() == Verdict::Valid, violation.is_none());
+        assert_eq!(certificate.verify(&history, &Register::default()), Ok(()));
+    }
+}
+
 #[test]
 fn a_certificate_is_about_one_history_and_one_model() {
     let history = |seed| History::from_events(generate(&Config { seed, ..Config::default() })).unwrap();
@@ -142,6 +157,29 @@ fn a_long_history_has_a_certificate() {
             start.elapsed() - read
         );
     }
+}
+
+/// Lists and strings of many clients: two algorithms would not end, one does, and its cores are few operations of thousands.
+#[test]
+fn what_is_appended_by_many_clients_is_decided() {
+    fn decide<M: Model>(kind: Generated, model: &M) {
+        for violation in [None].into_iter().chain(kind.flaws().iter().copied().map(Some)) {
+            let recipe = Recipe { seed: 3, operations: 2_000, clients: 50, violation, ..Recipe::of(kind) };
+            let history = History::from_events(make(&recipe).unwrap().events).unwrap();
+            let certificate = through_a_file(&certify(&history, model).expect("it is decided"));
+            assert_eq!(certificate.verdict() == Verdict::Valid, violation.is_none(), "{violation:?}");
+            assert_eq!(certificate.verify(&history, model), Ok(()), "{violation:?}");
+            let Proof::Invalid { key, mut core } = certificate.proof.clone() else { continue };
+            assert!(core.smallest && core.operations.len() <= 8, "{violation:?}: {core:?}");
+            if core.operations.len() > 1 {
+                core.operations.pop();
+                let proof = Proof::Invalid { key, core };
+                wrong(Certificate { proof, ..certificate }.verify(&history, model));
+            }
+        }
+    }
+    decide(Generated::KeyValue, &KeyValue::default());
+    decide(Generated::AppendList, &AppendList);
 }
 
 /// A core of a mutex has half of its operations, and every order of them is tried: those that do the same take turns.

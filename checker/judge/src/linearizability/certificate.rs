@@ -32,7 +32,7 @@ mod exhaust;
 use std::fmt;
 use std::io::{self, BufRead, Write};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use sextant_histories::{Event, History, Key};
 
 use super::core::Core;
@@ -96,6 +96,7 @@ struct Header {
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct OrderLine<'a> {
+    #[serde(deserialize_with = "key_or_none")]
     key: Key,
     order: std::borrow::Cow<'a, [usize]>,
 }
@@ -103,9 +104,15 @@ struct OrderLine<'a> {
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct CoreLine {
+    #[serde(deserialize_with = "key_or_none")]
     key: Key,
     core: Vec<usize>,
     smallest: bool,
+}
+
+/// Histories without keys have null, which is no key of an event.
+fn key_or_none<'de, D: Deserializer<'de>>(from: D) -> Result<Key, D::Error> {
+    Ok(Option::<Key>::deserialize(from)?.unwrap_or(Key::None))
 }
 
 impl Certificate {

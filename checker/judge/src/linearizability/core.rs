@@ -10,8 +10,9 @@
 //! keep it small:
 //!
 //! * *Weakened operations that no member can tell of are left out* ([`Shade`]), exactly, with a proof a family.
-//! * *The start is small*: the contradiction that a special algorithm names, or the operation that fits nowhere, which
-//!   grows by what a linearization of the weakened history does that really could not have been, and by twice as many
+//! * *The start is small*: the contradiction that a special algorithm names; or, if the operation that fits nowhere found a
+//!   value that had been replaced, that operation, the one that shows it, and all that could have brought the value back
+//!   ([`stale`]); or else that operation alone, which grows by what a linearization of the weakened history does that really could not have been, and by twice as many
 //!   neighbours each time.
 //! * *Halves go first*, then quarters, down to single operations.
 //! * *What is hard waits.* A check gets little effort at first; one that needs more is put off until others have made the
@@ -22,6 +23,7 @@
 //! When the time is up the core is what has been reached, and says that it may not be smallest.
 
 mod shade;
+mod stale;
 mod turns;
 
 use std::time::Instant;
@@ -43,8 +45,11 @@ pub struct Core {
     pub smallest: bool,
 }
 
-/// What a check may take, pass by pass.
+/// What a check may take, pass by pass, besides [`EACH`] an operation.
 const EFFORTS: [u64; 4] = [10_000, 200_000, 4_000_000, u64::MAX];
+
+/// What a check takes however easy it is.
+const EACH: u64 = 8;
 
 /// The operation as it is known when nothing is known but that it was asked for.
 pub fn weaken(operation: &Operation) -> Operation {
@@ -90,8 +95,9 @@ pub(super) fn shrink<M: Model>(
     let shade = Shade::new(operations, &model.family());
     let budget = Budget { deadline, effort: EFFORTS[0], ..budget };
     let mut scene = Scene { operations, model, budget, shade };
-    let seed = hint.iter().filter_map(|number| scene.position(*number)).collect();
-    let mut members = scene.grow(seed, end);
+    let seed: Vec<usize> = hint.iter().filter_map(|number| scene.position(*number)).collect();
+    let mut members = scene.found_stale(&seed).unwrap_or_else(|| scene.grow(seed, end));
+    scene.budget.effort = EFFORTS[0];
     let mut smallest = false;
     for effort in EFFORTS {
         scene.budget.effort = effort;
@@ -128,12 +134,20 @@ impl<M: Model> Scene<'_, M> {
         let mut known = self.shade.cast(self.operations, members);
         let strong = members.iter().map(|position| &self.operations[*position]);
         known.extend(strong.map(|(number, operation)| (*number, (*operation).clone())));
-        match judge(&known, self.model, self.budget) {
+        let effort = self.budget.effort.saturating_add(EACH * known.len() as u64);
+        match judge(&known, self.model, Budget { effort, ..self.budget }) {
             Judged::Valid(order) => {
                 Judged::Valid(order.into_iter().filter_map(|number| self.position(number)).collect())
             }
             other => other,
         }
+    }
+
+    /// A set that fails, if the one operation to start from found a stale value.
+    fn found_stale(&self, seed: &[usize]) -> Option<Vec<usize>> {
+        let [found] = seed else { return None };
+        let members = stale::members(self.operations, *found, &self.shade)?;
+        matches!(self.judge(&members), Judged::Invalid).then_some(members)
     }
 
     /// Adds to `members` until they fail. All operations do, so they are where it ends at the latest.
@@ -145,7 +159,13 @@ impl<M: Model> Scene<'_, M> {
             let order = match self.judge(&members) {
                 Judged::Invalid => return members,
                 Judged::GaveUp if self.is_late() => break,
-                Judged::GaveUp => Vec::new(),
+                Judged::GaveUp => match EFFORTS.iter().find(|effort| **effort > self.budget.effort) {
+                    Some(more) => {
+                        self.budget.effort = *more;
+                        continue;
+                    }
+                    None => Vec::new(),
+                },
                 Judged::Valid(order) => order,
             };
             let before = members.len();

@@ -125,6 +125,13 @@ pub enum Family {
     Stack,
     /// Starts empty; the least in the order of [`Value`] goes out first; null as above.
     PriorityQueue,
+    /// A string, or null, which is as good as an empty one: `write` sets it, `append` puts a string at its end, `read` returns all of
+    /// it.
+    Text {
+        initial: Value,
+    },
+    /// Starts empty: `append` puts an element at the end, `read` returns all of it.
+    List,
     /// Starts unlocked; `acquire` and `release` in turns.
     Mutex,
 }

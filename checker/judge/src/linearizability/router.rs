@@ -23,7 +23,7 @@ use super::model::{Family, Model};
 use super::plan::Plan;
 use super::prune::{Candidate, leave_out, took_part};
 use super::register;
-use super::search::{ALONE, Budget, Cancelled, Dead, Found, Stop, Stopped, search};
+use super::search::{ALONE, Ask, Budget, Cancelled, Dead, Found, Stop, Stopped, search};
 use super::{Finding, Limit, Limits, Linearization, Progress, Unknown};
 
 /// The operations of one key, or of a model without keys, with their numbers in the history.
@@ -81,6 +81,17 @@ struct Violated<'a> {
     dead: Dead,
     /// Whether the candidates are all of the key's.
     whole_key: bool,
+}
+
+/// How much work the general search may take over a contradiction that another algorithm found. It can be too much for it: a list
+/// that a hundred clients appended to has a contradiction of two operations, and all that it rests on.
+const SECOND_OPINION: u64 = 1_000_000;
+
+/// What is left to say where it was too much.
+fn last_to_return(candidates: &[Candidate<'_>]) -> Dead {
+    let returned = |item: &usize| candidates[*item].deadline;
+    let item = (0..candidates.len()).filter(|item| returned(item).is_some()).max_by_key(returned).unwrap_or(0);
+    Dead { item, pending: Vec::new(), order: Vec::new(), states: Vec::new() }
 }
 
 /// How much work a first attempt at one of several keys may take.
@@ -220,15 +231,20 @@ impl<'a, M: Model> Round<'_, 'a, M> {
         let effort = if self.first { first_effort(candidates.len()) } else { u64::MAX };
         let budget = Budget { effort, ..self.budget };
         let mut automaton = Automaton::new(self.model);
-        match route(&mut candidates, self.model, &mut automaton, budget, cancelled) {
+        match route(&mut candidates, self.model, &mut automaton, Ask::Where, budget, cancelled) {
             Found::Order(order) => Judged::Valid(order.iter().map(|item| candidates[*item].operation).collect()),
             Found::Stopped(stopped) => Judged::Stopped(stopped, candidates),
             Found::Violation(dead) => Judged::Violated(Violated { candidates, dead, whole_key: true }),
             Found::Conflict(items) => {
                 let alone: Vec<Candidate<'a>> = items.iter().map(|item| candidates[*item]).collect();
                 let mut automaton = Automaton::new(self.model);
-                match general(&alone, self.model, &mut automaton, self.budget, cancelled) {
+                let budget = Budget { effort: SECOND_OPINION, ..self.budget };
+                match general(&alone, self.model, &mut automaton, budget, cancelled) {
                     Found::Violation(dead) => Judged::Violated(Violated { candidates: alone, dead, whole_key: false }),
+                    Found::Stopped(Stopped { stop: Stop::Effort | Stop::Memory | Stop::Configurations, .. }) => {
+                        let dead = last_to_return(&alone);
+                        Judged::Violated(Violated { candidates: alone, dead, whole_key: false })
+                    }
                     Found::Stopped(stopped) => Judged::Stopped(stopped, candidates),
                     Found::Order(_) | Found::Conflict(_) => Judged::Disputed,
                 }
@@ -237,7 +253,7 @@ impl<'a, M: Model> Round<'_, 'a, M> {
     }
 }
 
-/// Judges the operations of one key. What is found is about the candidates as they are afterwards: the general search
+/// Whether the operations of one key are linearizable. What is found is about the candidates as they are afterwards: the general search
 /// leaves some of them out.
 pub(super) fn search_key<M: Model>(
     candidates: &mut Vec<Candidate<'_>>,
@@ -245,13 +261,14 @@ pub(super) fn search_key<M: Model>(
     automaton: &mut Automaton<'_, M>,
     budget: Budget,
 ) -> Found {
-    route(candidates, model, automaton, budget, ALONE)
+    route(candidates, model, automaton, Ask::Whether, budget, ALONE)
 }
 
 fn route<M: Model>(
     candidates: &mut Vec<Candidate<'_>>,
     model: &M,
     automaton: &mut Automaton<'_, M>,
+    ask: Ask,
     budget: Budget,
     cancelled: Cancelled<'_>,
 ) -> Found {
@@ -264,7 +281,7 @@ fn route<M: Model>(
     }
     leave_out(candidates, &family);
     if let Family::Register { initial } = &family
-        && let Some(found) = register::search(candidates, initial, budget, cancelled)
+        && let Some(found) = register::search(candidates, initial, ask, budget, cancelled)
     {
         return found;
     }
@@ -275,6 +292,7 @@ fn route<M: Model>(
 fn special(candidates: &[Candidate<'_>], family: &Family, budget: Budget, cancelled: Cancelled<'_>) -> Option<Found> {
     match family {
         Family::Register { initial } => register::decide(candidates, initial, budget),
+        Family::Text { .. } | Family::List => register::appends::decide(candidates, family),
         others => collections::decide(candidates, others, budget, cancelled),
     }
 }

@@ -119,6 +119,16 @@ impl Budget {
     }
 }
 
+/// What is asked of a search.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ask {
+    /// Whether there is a linearization, and which. Where there is none, what [`Dead`] says is not what it is otherwise: a later
+    /// return, other states.
+    Whether,
+    /// Also the first return by which there is none.
+    Where,
+}
+
 /// Whether somebody else has made a search needless.
 pub(super) type Cancelled<'a> = &'a (dyn Fn() -> bool + Sync);
 

@@ -313,7 +313,12 @@ impl<'a> Told<'a> {
     fn has_values(&self) -> bool {
         match self.family {
             Family::Register { .. } | Family::Queue | Family::Stack | Family::PriorityQueue => true,
-            Family::General | Family::Set | Family::Counter { .. } | Family::Mutex => false,
+            Family::General
+            | Family::Set
+            | Family::Counter { .. }
+            | Family::Mutex
+            | Family::Text { .. }
+            | Family::List => false,
         }
     }
 

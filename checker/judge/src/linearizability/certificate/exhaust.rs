@@ -12,13 +12,16 @@
 //! * *Queues, stacks and priority queues*: of a free put and the take that undoes it neither is needed, unless a member took
 //!   what was put. So free puts of elements that no member returned are out, and there are no more free takes than
 //!   puts by members.
+//! * *Strings and lists* that are appended to: of a free operation whose piece no member read nothing is read before the next
+//!   write, and one that is needed leaves the beginning of what a member read ([`beginnings`]).
 //! * *Sets*: elements are independent of each other, so free operations on elements that no member names are out.
 //!
 //! Free operations that ask for the same are counted, not told apart; between two members, those that lead from a state
-//! back to it are not needed; and with more of each left one can do as much. Members that asked for the same and were told the same take
+//! back to it are not needed; and who has used fewer of each can do as much. Where states are few, each kind is taken for
+//! inexhaustible until an order uses more of it than there are: what is impossible then is impossible. Members that asked for the same and were told the same take
 //! turns in the order of their returns. So a core of a mutex, which has hundreds, takes as many situations.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use sextant_histories::{Call, Operation, Outcome, Reply, Value};
 
@@ -55,8 +58,24 @@ enum Swaps {
 
 fn any_order<M: Model>(model: &M, members: &[&Operation], free: Vec<(Call, u32)>) -> Exhausted {
     let (calls, counts): (Vec<Call>, Vec<u32>) = free.into_iter().unzip();
-    let first = Situation { done: vec![0; members.len().div_ceil(64)], state: model.initial(), left: counts };
-    Trial { model, members, kinds: kinds(members), calls, seen: HashMap::new(), held: 0 }.any_order(first)
+    // With no end of elements there is no end of states.
+    let few_states = matches!(model.family(), Family::Register { .. } | Family::Mutex | Family::Set);
+    let counted = vec![!few_states; calls.len()];
+    let kinds = kinds(members);
+    let useful = beginnings(model, members, &calls);
+    let mut trial = Trial { model, members, kinds, calls, counts, counted, useful, seen: HashMap::new(), held: 0 };
+    loop {
+        match trial.any_order() {
+            Tried::TooMuchOf(kinds) => kinds.into_iter().for_each(|kind| trial.counted[kind] = true),
+            Tried::Ended(exhausted) => return exhausted,
+        }
+    }
+}
+
+enum Tried {
+    Ended(Exhausted),
+    /// There is an order, with more of these free operations than there are.
+    TooMuchOf(Vec<usize>),
 }
 
 /// Of each member the number of its kind: those that asked for the same and were told the same.
@@ -70,20 +89,25 @@ fn kinds(members: &[&Operation]) -> Vec<usize> {
     kinds
 }
 
-/// Where a partial order has come: which members are in, as bits, the state, and how many free operations of each kind are left.
+/// Where a partial order has come: which members are in, as bits, the state, and how many free operations of each kind are used.
 #[derive(Clone)]
 struct Situation<S> {
     done: Vec<u64>,
     state: S,
-    left: Counts,
+    used: Counts,
 }
 
-/// Of each kind of free operations how many are left.
+/// Of each kind of free operations, a number.
 type Counts = Vec<u32>;
 
 impl<S> Situation<S> {
     fn is_done(&self, place: usize) -> bool {
         self.done[place / 64] >> (place % 64) & 1 == 1
+    }
+
+    /// A place before which all are done, and not far before the first that is not.
+    fn all_done_before(&self) -> usize {
+        64 * self.done.iter().take_while(|word| **word == u64::MAX).count()
     }
 }
 
@@ -91,54 +115,73 @@ struct Trial<'a, M: Model> {
     model: &'a M,
     members: &'a [&'a Operation],
     kinds: Vec<usize>,
+    /// Free operations: what each kind asks for, how many there are, and whether that matters.
     calls: Vec<Call>,
-    /// With how many free operations left each was tried, as none that has more of each.
+    counts: Counts,
+    counted: Vec<bool>,
+    /// The states that a free operation may leave, if not all.
+    useful: Option<HashSet<M::State>>,
+    /// With how many free operations used each was tried, as none that used fewer of each.
     seen: HashMap<(Vec<u64>, M::State), Vec<Counts>>,
     held: usize,
 }
 
 impl<M: Model> Trial<'_, M> {
-    fn any_order(&mut self, first: Situation<M::State>) -> Exhausted {
-        let most = MOST.min(MOST_BYTES / (8 * first.done.len() + 4 * first.left.len() + 1));
+    fn any_order(&mut self) -> Tried {
+        let done = vec![0; self.members.len().div_ceil(64)];
+        let first = Situation { done, state: self.model.initial(), used: vec![0; self.calls.len()] };
+        let most = MOST.min(MOST_BYTES / (8 * first.done.len() + 4 * first.used.len() + 1));
+        self.seen.clear();
+        self.held = 0;
         let mut untried = vec![first];
         while let Some(situation) = untried.pop() {
             let claims = |place: usize| !situation.is_done(place) && self.members[place].returned().is_some();
-            if !(0..self.members.len()).any(claims) {
-                return Exhausted::Possible;
+            if !(situation.all_done_before()..self.members.len()).any(claims) {
+                let too_much = (0..self.calls.len()).filter(|kind| situation.used[*kind] > self.counts[*kind]);
+                let too_much: Vec<usize> = too_much.collect();
+                return match too_much[..] {
+                    [] => Tried::Ended(Exhausted::Possible),
+                    _ => Tried::TooMuchOf(too_much),
+                };
             }
             if self.held >= most {
-                return Exhausted::TooMany;
+                return Tried::Ended(Exhausted::TooMany);
             }
             if self.is_new(&situation) {
                 self.free_steps(&situation, &mut untried);
                 self.member_steps(&situation, &mut untried);
             }
         }
-        Exhausted::Impossible
+        Tried::Ended(Exhausted::Impossible)
     }
 
-    /// Whether none was tried that has the same members, the same state, and as many free operations left of each kind, or
-    /// more: it could do all that this one can.
+    /// Whether none was tried that has the same members, the same state, and used as many free operations of each kind that is
+    /// counted, or fewer: it could do all that this one can.
     fn is_new(&mut self, situation: &Situation<M::State>) -> bool {
-        let Situation { done, state, left } = situation;
+        let Situation { done, state, used } = situation;
         let tried = self.seen.entry((done.clone(), state.clone())).or_default();
-        let no_less = |one: &[u32], other: &[u32]| one.iter().zip(other).all(|(one, other)| one >= other);
-        if tried.iter().any(|other| no_less(other, left)) {
+        let counted = &self.counted;
+        let no_more = |one: &[u32], other: &[u32]| {
+            one.iter().zip(other).zip(counted).all(|((one, other), counted)| !counted || one <= other)
+        };
+        if tried.iter().any(|other| no_more(other, used)) {
             return false;
         }
         let before = tried.len();
-        tried.retain(|other| !no_less(left, other));
+        tried.retain(|other| !no_more(used, other));
         self.held = self.held + 1 + tried.len() - before;
-        tried.push(left.clone());
+        tried.push(used.clone());
         true
     }
 
     fn free_steps(&self, situation: &Situation<M::State>, untried: &mut Vec<Situation<M::State>>) {
-        for (kind, call) in self.calls.iter().enumerate().filter(|(kind, _)| situation.left[*kind] > 0) {
+        let is_left = |kind: usize| !self.counted[kind] || situation.used[kind] < self.counts[kind];
+        for (kind, call) in self.calls.iter().enumerate().filter(|(kind, _)| is_left(*kind)) {
             let next = self.model.step(&situation.state, call, None);
-            if let Some(state) = next.filter(|state| *state != situation.state) {
+            let is_useful = |state: &M::State| self.useful.as_ref().is_none_or(|useful| useful.contains(state));
+            if let Some(state) = next.filter(|state| *state != situation.state && is_useful(state)) {
                 let mut next = Situation { state, ..situation.clone() };
-                next.left[kind] -= 1;
+                next.used[kind] += 1;
                 untried.push(next);
             }
         }
@@ -147,11 +190,23 @@ impl<M: Model> Trial<'_, M> {
     /// Of several members of one kind that could be next the one that returns first is: whoever takes another can exchange
     /// the two. What stands between them was invoked before the first returned, so the other may stand behind it.
     fn member_steps(&self, situation: &Situation<M::State>, untried: &mut Vec<Situation<M::State>>) {
-        let waiting = || self.members.iter().enumerate().filter(|(place, _)| !situation.is_done(*place));
         let end = |member: &Operation| member.returned().unwrap_or(usize::MAX);
-        let earliest_return = waiting().map(|(_, member)| end(member)).min().unwrap_or(usize::MAX);
+        // Members stand in order of invocation, so nothing behind the first that was invoked too late can be next.
+        let mut earliest_return = usize::MAX;
+        let mut waiting: Vec<usize> = Vec::new();
+        for place in (situation.all_done_before()..self.members.len()).filter(|place| !situation.is_done(*place)) {
+            if self.members[place].invoked.index > earliest_return {
+                break;
+            }
+            earliest_return = end(self.members[place]).min(earliest_return);
+            waiting.push(place);
+        }
         let mut first: HashMap<usize, usize> = HashMap::new();
-        for (place, member) in waiting().filter(|(_, member)| member.invoked.index <= earliest_return) {
+        for place in waiting {
+            let member = self.members[place];
+            if member.invoked.index > earliest_return {
+                continue;
+            }
             let first = first.entry(self.kinds[place]).or_insert(place);
             if end(member) < end(self.members[*first]) {
                 *first = place;
@@ -223,7 +278,85 @@ fn free(family: &Family, members: &[&Operation], others: &[&Operation], swaps: S
             let taken = |value: &Value| members.iter().filter(|member| took(member, value)).count() as u32;
             counted(&|call| Some(call.clone()), &|call| argument(call).map_or(puts, taken))
         }
+        Family::Text { .. } | Family::List => {
+            let shows = |call: &Call| members.iter().any(|member| is_in(call, member));
+            counted(&|call| shows(call).then(|| call.clone()), &|_| u32::MAX)
+        }
         Family::General | Family::Counter { .. } => counted(&|call| Some(call.clone()), &|_| u32::MAX),
+    }
+}
+
+/// Of what members read, the states that pieces of free operations and members make of its beginnings; none where there is more
+/// to a state than what is read.
+fn beginnings<M: Model>(model: &M, members: &[&Operation], free: &[Call]) -> Option<HashSet<M::State>> {
+    let family = model.family();
+    if !matches!(family, Family::Text { .. } | Family::List) {
+        return None;
+    }
+    let calls: HashSet<&Call> = free.iter().chain(members.iter().map(|member| &member.call)).collect();
+    let mut beginnings = HashSet::new();
+    let reads = members.iter().filter_map(|member| match member.reply() {
+        Some(Reply::Read(read)) => Some(read),
+        _ => None,
+    });
+    for read in reads {
+        // How much of it, and the state then. What is set is the whole beginning.
+        let mut open: Vec<(usize, M::State)> = vec![(initial_length(&family, read), model.initial())];
+        open.extend(
+            calls.iter().filter_map(|call| Some((set(call, read)?, model.step(&model.initial(), call, None)?))),
+        );
+        // A state can begin one read and go on in another.
+        let mut met = HashSet::new();
+        while let Some((length, state)) = open.pop() {
+            if met.insert(state.clone()) {
+                let goes_on =
+                    |call: &&Call| Some((length + goes_on(call, read, length)?, model.step(&state, call, None)?));
+                open.extend(calls.iter().filter_map(goes_on));
+            }
+        }
+        beginnings.extend(met);
+    }
+    Some(beginnings)
+}
+
+/// How much of what was read is there at first; nothing where it cannot begin so.
+fn initial_length(family: &Family, read: &Value) -> usize {
+    match (family, read) {
+        (Family::Text { initial: Value::Str(initial) }, Value::Str(text)) if text.starts_with(&**initial) => {
+            initial.len()
+        }
+        _ => 0,
+    }
+}
+
+/// How much of what was read a write can have set.
+fn set(call: &Call, read: &Value) -> Option<usize> {
+    match (call, read) {
+        (Call::Write(Value::Str(piece)), Value::Str(text)) => text.starts_with(&**piece).then_some(piece.len()),
+        (Call::Write(written), read) => (written == read).then_some(0),
+        _ => None,
+    }
+}
+
+/// How much more an append makes of what was read, behind its first `length` bytes or elements.
+fn goes_on(call: &Call, read: &Value, length: usize) -> Option<usize> {
+    match (call, read) {
+        (Call::Append(Value::Str(piece)), Value::Str(text)) => {
+            text.get(length..)?.starts_with(&**piece).then_some(piece.len())
+        }
+        (Call::Append(element), Value::List(elements)) => (elements.get(length)? == element).then_some(1),
+        _ => None,
+    }
+}
+
+/// Whether what an operation puts in can be a part of what another one read: of a string or a list.
+fn is_in(call: &Call, read: &Operation) -> bool {
+    match (call, read.reply()) {
+        (Call::Append(Value::Str(piece)), Some(Reply::Read(Value::Str(text)))) => text.contains(&**piece),
+        (Call::Write(Value::Str(piece)), Some(Reply::Read(Value::Str(text)))) => text.starts_with(&**piece),
+        (Call::Write(other), Some(Reply::Read(read))) => other == read,
+        (Call::Append(element), Some(Reply::Read(Value::List(elements)))) => elements.contains(element),
+        _ => false,
     }
 }
 

@@ -22,6 +22,10 @@
 //! *Sets.* Elements do not see each other, so weakened operations on elements that no member names or lists are out. On
 //! one element there are two states, so the bound of registers holds. *Mutexes* have two states too.
 //!
+//! *Strings and lists that are appended to*, if what is put in can be told apart: a weakened operation is kept if a member's read
+//! shows it. Take out of a linearization one that no member shows: nothing is read between it and the next write, so
+//! nobody misses it.
+//!
 //! *Any other model*: all are kept.
 
 use std::collections::{HashMap, HashSet};
@@ -30,6 +34,7 @@ use sextant_histories::{Call, Operation, Outcome, Reply, Value};
 
 use super::weaken;
 use crate::linearizability::model::Family;
+use crate::linearizability::register::appends::Pieces;
 
 /// An index of one key's operations. It is only looked up in, never walked, so its order does not matter.
 pub(super) struct Shade<'a> {
@@ -58,6 +63,11 @@ impl<'a> Shade<'a> {
         shade
     }
 
+    /// Positions of all that would install, put, or name `value`, ascending.
+    pub(super) fn by_value(&self, value: &Value) -> &[usize] {
+        self.by_value.get(value).map_or(&[], Vec::as_slice)
+    }
+
     /// All that ask for the same as `position`.
     pub(super) fn alike(&self, position: usize, operations: &[(usize, &'a Operation)]) -> Vec<usize> {
         let call = &operations[position].1.call;
@@ -79,6 +89,7 @@ impl<'a> Shade<'a> {
         let kept = Kept { operations, members, counts: HashMap::new(), cast: Vec::new() };
         match self.family {
             Family::General | Family::Counter { .. } => self.everything(kept, usize::MAX),
+            Family::Text { .. } | Family::List => self.shown(kept, &own),
             Family::Mutex => self.everything(kept, own.len() + 1),
             Family::Register { .. } => self.register(kept, &own),
             Family::Set => self.set(kept, &own),
@@ -89,6 +100,26 @@ impl<'a> Shade<'a> {
     fn everything(&self, mut kept: Kept<'_>, most: usize) -> Vec<(usize, Operation)> {
         (0..kept.operations.len()).for_each(|position| {
             kept.keep(position, most);
+        });
+        kept.cast
+    }
+
+    fn shown(&self, mut kept: Kept<'_>, own: &[&Operation]) -> Vec<(usize, Operation)> {
+        let calls = kept.operations.iter().enumerate();
+        let pieces =
+            Pieces::new(&self.family, calls.map(|(position, (_, operation))| (position as u32, &operation.call)));
+        let Some(pieces) = pieces else {
+            return self.everything(kept, usize::MAX);
+        };
+        let reads = own.iter().filter_map(|operation| match operation.reply() {
+            Some(Reply::Read(read)) => Some(read),
+            _ => None,
+        });
+        let mut shown: Vec<u32> = reads.filter_map(|read| pieces.shown(read)).flatten().collect();
+        shown.sort_unstable();
+        shown.dedup();
+        shown.into_iter().for_each(|position| {
+            kept.keep(position as usize, usize::MAX);
         });
         kept.cast
     }
@@ -213,7 +244,7 @@ impl<'b> Kept<'b> {
 }
 
 fn has_no_values(family: &Family) -> bool {
-    matches!(family, Family::General | Family::Counter { .. } | Family::Mutex)
+    matches!(family, Family::General | Family::Counter { .. } | Family::Mutex | Family::Text { .. } | Family::List)
 }
 
 /// The elements that a read of a whole set lists.

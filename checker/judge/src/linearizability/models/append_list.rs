@@ -1,7 +1,7 @@
 use sextant_histories::{Call, Reply, Value};
 
 use super::{Chain, show};
-use crate::linearizability::model::Model;
+use crate::linearizability::model::{Family, Model};
 
 /// A list, empty at first: `append` puts an element at its end, `read` returns the whole list. Null is as good as `[]`.
 ///
@@ -41,6 +41,10 @@ impl Model for AppendList {
 
     fn only_observes(&self, call: &Call, _reply: &Reply) -> bool {
         *call == Call::Read
+    }
+
+    fn family(&self) -> Family {
+        Family::List
     }
 }
 

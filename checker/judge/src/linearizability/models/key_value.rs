@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use sextant_histories::{Call, Reply, Value};
 
-use crate::linearizability::model::Model;
+use crate::linearizability::model::{Family, Model};
 
 /// One key of a store of strings: `read` gets, `write` puts, `append` puts a string at the end of what is there.
 ///
@@ -61,5 +61,9 @@ impl Model for KeyValue {
 
     fn overwrites(&self, call: &Call) -> bool {
         matches!(call, Call::Write(_))
+    }
+
+    fn family(&self) -> Family {
+        Family::Text { initial: self.initial.clone() }
     }
 }

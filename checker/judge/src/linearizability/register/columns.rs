@@ -106,7 +106,7 @@ impl Columns {
 }
 
 /// Of the event `index`; none if it is out of reach, and never [`NEVER`].
-fn time(index: usize) -> Option<u32> {
+pub(super) fn time(index: usize) -> Option<u32> {
     u32::try_from(index).ok()?.checked_add(1).filter(|time| *time < NEVER)
 }
 

@@ -59,6 +59,12 @@
 //! that fits nowhere is tried with two values only, its own and any other, which shows most violations; else all is searched. A million
 //! operations of 50 clients, five values, a quarter compare-and-set, 30 indeterminate, take a sixth of the time that way.
 //!
+//! *Counting what runs out.* How many indeterminate operations of each kind were used tells configurations apart that would be one
+//! if there were enough of them. Who asks only whether there is a linearization ([`Ask::Whether`]) first takes each kind for
+//! inexhaustible. If there is none then, there is none. If there is one that uses no more than there are, it is one. Else
+//! what it used too often is counted from now on, and all is searched again; when everything is counted the answer is that of
+//! the plain search. Of the weakened operations of a core check, which are nearly all, one or two kinds of dozens run out.
+//!
 //! So the number of configurations grows with the number of pending reads of different values and of
 //! pending swaps, and not with the number of pending writes.
 
@@ -73,7 +79,9 @@ use sextant_histories::Value;
 use super::super::bits::Bits;
 use super::super::paths::{Paths, ROOT};
 use super::super::prune::Candidate;
-use super::super::search::{Attempt, BRANCHES, Budget, Cancelled, Dead, Found, Stop, Stopped, keep_best, widening};
+use super::super::search::{
+    Ask, Attempt, BRANCHES, Budget, Cancelled, Dead, Found, Stop, Stopped, keep_best, widening,
+};
 use super::columns::{Columns, Deed, INITIAL, NEVER, Op};
 use front::{Config, Front};
 use layout::{Layout, Step};
@@ -84,10 +92,11 @@ pub(super) fn decide(
     candidates: &[Candidate<'_>],
     columns: &Columns,
     initial: &Value,
+    ask: Ask,
     budget: Budget,
     cancelled: Cancelled<'_>,
 ) -> Option<Found> {
-    decide_in(BEAMS, candidates, columns, initial, budget, cancelled)
+    decide_in(BEAMS, candidates, columns, initial, ask, budget, cancelled)
 }
 
 pub(super) fn decide_in(
@@ -95,6 +104,7 @@ pub(super) fn decide_in(
     candidates: &[Candidate<'_>],
     columns: &Columns,
     initial: &Value,
+    ask: Ask,
     budget: Budget,
     cancelled: Cancelled<'_>,
 ) -> Option<Found> {
@@ -109,8 +119,8 @@ pub(super) fn decide_in(
     let room = Room { layout: &layout, budget, cancelled, spacing: beams.spacing };
     let certain = |dead: &Dead| is_wrong_with_one_value(candidates, columns, initial, dead.item, room);
     match layout.width {
-        0..=64 => Some(widening(&beams.widths, budget.effort, attempt::<1>(room), certain)),
-        65..=256 => Some(widening(&beams.widths, budget.effort, attempt::<4>(room), certain)),
+        0..=64 => Some(widening(&beams.widths, budget.effort, attempt::<1>(room, ask), certain)),
+        65..=256 => Some(widening(&beams.widths, budget.effort, attempt::<4>(room, ask), certain)),
         _ => None,
     }
 }
@@ -127,12 +137,30 @@ pub(super) struct Beams {
 
 const BEAMS: Beams = Beams { widths: [16, usize::MAX], spacing: 256 };
 
-fn attempt<const W: usize>(room: Room<'_>) -> impl FnMut(usize, u64) -> Attempt {
-    move |beam, steps| {
-        let mut search = Search::<W>::new(room, beam);
-        search.steps = steps;
-        let found = search.run();
-        Attempt { found, cut: search.cut, steps: search.steps, placed: search.farthest }
+fn attempt<const W: usize>(room: Room<'_>, ask: Ask) -> impl FnMut(usize, u64) -> Attempt {
+    move |beam, mut steps| {
+        // Of which crowds it matters how many were used. In a beam an order is found soon or never, so it had better be one.
+        let counts = ask == Ask::Where || beam < usize::MAX;
+        let mut counted = vec![counts; room.layout.crowds.len()];
+        loop {
+            let mut search = Search::<W>::new(room, &counted, beam);
+            search.steps = steps;
+            let found = search.run();
+            let (cut, placed) = (search.cut, search.farthest);
+            steps = search.steps;
+            let found = match found {
+                Ok(changes) => match room.layout.supply(changes) {
+                    Ok(changes) => Found::Order(room.layout.unfold(&changes, room.layout.steps.len())),
+                    // Of a crowd that is counted no more are used than were called, so each time there are more of them.
+                    Err(missing) => {
+                        missing.into_iter().for_each(|crowd| counted[crowd] = true);
+                        continue;
+                    }
+                },
+                Err(found) => found,
+            };
+            return Attempt { found, cut, steps, placed };
+        }
     }
 }
 
@@ -153,8 +181,8 @@ fn is_wrong_with_one_value(
     let layout = Layout::new(candidates, &blurred, initial);
     let room = Room { layout: &layout, ..room };
     let mut attempt: Box<dyn FnMut(usize, u64) -> Attempt + '_> = match layout.width {
-        0..=64 => Box::new(attempt::<1>(room)),
-        _ => Box::new(attempt::<4>(room)),
+        0..=64 => Box::new(attempt::<1>(room, Ask::Where)),
+        _ => Box::new(attempt::<4>(room, Ask::Where)),
     };
     matches!(attempt(usize::MAX, 0).found, Found::Violation(dead) if dead.item == item)
 }
@@ -172,6 +200,7 @@ struct Search<'a, const W: usize> {
     cut: bool,
     marks: Marks<W>,
     layout: &'a Layout<'a>,
+    counted: &'a [bool],
     ops: &'a [Op],
     budget: Budget,
     cancelled: Cancelled<'a>,
@@ -205,12 +234,13 @@ struct Sides<const W: usize> {
 }
 
 impl<'a, const W: usize> Search<'a, W> {
-    fn new(room: Room<'a>, beam: usize) -> Self {
+    fn new(room: Room<'a>, counted: &'a [bool], beam: usize) -> Self {
         let layout = room.layout;
         Self {
             cut: false,
             marks: Marks::new(beam, room.spacing),
             layout,
+            counted,
             ops: layout.ops,
             budget: room.budget,
             cancelled: room.cancelled,
@@ -232,7 +262,8 @@ impl<'a, const W: usize> Search<'a, W> {
         }
     }
 
-    fn run(&mut self) -> Found {
+    /// The changes of a linearization; else how it ended.
+    fn run(&mut self) -> Result<Vec<(u32, u32)>, Found> {
         let layout = self.layout;
         let mut level = vec![Config::new(INITIAL, layout.crowds.len())];
         self.mark(0, &level);
@@ -248,7 +279,7 @@ impl<'a, const W: usize> Search<'a, W> {
                     let before = level.first().map_or(ROOT, |config| config.path);
                     sides.item = item;
                     if let Err((stop, held)) = self.advance(&mut level, &mut sides) {
-                        return Found::Stopped(Stopped { stop, placed: self.farthest, held });
+                        return Err(Found::Stopped(Stopped { stop, placed: self.farthest, held }));
                     }
                     if sides.with.is_empty() {
                         match self.marks.before(self.returned).filter(|_| self.cut) {
@@ -258,7 +289,7 @@ impl<'a, const W: usize> Search<'a, W> {
                                 self.go_back(&mark);
                                 continue;
                             }
-                            None => return Found::Violation(self.dead(item, place - 1, before, &sides.open)),
+                            None => return Err(Found::Violation(self.dead(item, place - 1, before, &sides.open))),
                         }
                     }
                     level.extend(sides.with.drain());
@@ -276,7 +307,7 @@ impl<'a, const W: usize> Search<'a, W> {
             }
         }
         let path = level.first().map_or(ROOT, |config| config.path);
-        Found::Order(layout.unfold(&self.paths.all(path), layout.steps.len()))
+        Ok(self.paths.all(path))
     }
 
     fn mark(&mut self, place: usize, level: &[Config<W>]) {
@@ -441,13 +472,10 @@ impl<'a, const W: usize> Search<'a, W> {
         }
         for place in 0..self.ready_crowds.len() {
             let (value, crowd) = self.ready_crowds[place];
-            let used = config.used[crowd];
             let better =
                 |(other, _, item): &(u32, u32, u32)| *other == value && !config.spent.contains(self.slot(*item));
-            if used < self.offered[crowd] && !self.ready.iter().any(better) {
-                let mut next = config.clone();
-                next.use_one(crowd);
-                let item = self.layout.crowds[crowd].members[used as usize];
+            if self.is_left(config, crowd) && !self.ready.iter().any(better) {
+                let (next, item) = self.use_one(config, crowd);
                 self.make_current(value, item, next, config, sides);
             }
         }
@@ -475,17 +503,28 @@ impl<'a, const W: usize> Search<'a, W> {
         }
         let layout = self.layout;
         for (number, crowd) in layout.crowds.iter().enumerate() {
-            let used = config.used[number];
             if let Deed::Swap(from, to) = crowd.deed
                 && from == config.value
-                && used < self.offered[number]
+                && self.is_left(config, number)
             {
-                let mut next = config.clone();
-                next.use_one(number);
+                let (mut next, item) = self.use_one(config, number);
                 next.value = to;
-                self.take(crowd.members[used as usize], next, config, false, sides);
+                self.take(item, next, config, false, sides);
             }
         }
+    }
+
+    fn is_left(&self, config: &Config<W>, crowd: usize) -> bool {
+        config.used[crowd] < self.offered[crowd]
+    }
+
+    /// One more of a crowd, and which.
+    fn use_one(&self, config: &Config<W>, crowd: usize) -> (Config<W>, u32) {
+        let mut next = config.clone();
+        if self.counted[crowd] {
+            next.use_one(crowd);
+        }
+        (next, self.layout.crowds[crowd].members[config.used[crowd] as usize])
     }
 
     /// Files what `item` made of `config`, unless it is needless.
@@ -508,7 +547,7 @@ impl<'a, const W: usize> Search<'a, W> {
         let pending = |item: &u32| starts(self.ops[*item as usize].deed) && !config.swapped.contains(self.slot(*item));
         let mut crowds = self.layout.crowds.iter().enumerate();
         self.pending_swaps.iter().any(pending)
-            || crowds.any(|(number, crowd)| starts(crowd.deed) && config.used[number] < self.offered[number])
+            || crowds.any(|(number, crowd)| starts(crowd.deed) && self.is_left(config, number))
     }
 
     /// Where no configuration takes in `item`. `place` is that of its return among the steps.
@@ -519,8 +558,7 @@ impl<'a, const W: usize> Search<'a, W> {
             values.push(last.unwrap_or(INITIAL));
             let unspent = self.pending_writes.iter().filter(|item| !config.spent.contains(self.slot(**item)));
             values.extend(unspent.filter_map(|item| self.ops[*item as usize].to()));
-            let left = |number: usize| config.used[number] < self.offered[number];
-            let crowds = self.layout.crowds.iter().enumerate().filter(|(number, _)| left(*number));
+            let crowds = self.layout.crowds.iter().enumerate().filter(|(number, _)| self.is_left(config, *number));
             values.extend(crowds.filter_map(|(_, crowd)| match crowd.deed {
                 Deed::Write(value) => Some(value),
                 _ => None,

@@ -1,5 +1,6 @@
 //! Registers: better algorithms than the general search.
 
+pub(super) mod appends;
 mod columns;
 mod lazy;
 mod refused;
@@ -10,7 +11,7 @@ mod zones;
 use sextant_histories::Value;
 
 use super::prune::Candidate;
-use super::search::{Budget, Cancelled, Found, Stop, Stopped};
+use super::search::{Ask, Budget, Cancelled, Found, Stop, Stopped};
 use columns::Columns;
 
 /// What zones take for a candidate at most, in bytes.
@@ -29,9 +30,10 @@ pub(super) fn decide(candidates: &[Candidate<'_>], initial: &Value, budget: Budg
 pub(super) fn search(
     candidates: &[Candidate<'_>],
     initial: &Value,
+    ask: Ask,
     budget: Budget,
     cancelled: Cancelled<'_>,
 ) -> Option<Found> {
     let columns = Columns::new(candidates, initial)?;
-    lazy::decide(candidates, &columns, initial, budget, cancelled)
+    lazy::decide(candidates, &columns, initial, ask, budget, cancelled)
 }

@@ -8,7 +8,7 @@ use super::super::model::{Family, Model};
 use super::super::models::CasRegister;
 use super::super::plan::Plan;
 use super::super::prune::{Candidate, leave_out, took_part};
-use super::super::search::{ALONE, Budget, Found, search_in};
+use super::super::search::{ALONE, Ask, Budget, Found, search_in};
 use super::lazy::{Beams, decide_in};
 use super::*;
 
@@ -246,6 +246,8 @@ struct Tally {
 enum Way {
     Zones,
     Lazy,
+    /// Counting what runs out.
+    Whether,
     /// In a beam so narrow that small histories do not fit.
     Beam(usize),
 }
@@ -261,14 +263,22 @@ fn compare(way: Way, shape: &Shape, rounds: u64, by_definition: bool) -> Tally {
         }
         let found = match way {
             Way::Zones => decide(&candidates, &INITIAL, budget()),
-            Way::Lazy => super::search(&candidates, &INITIAL, budget(), ALONE),
+            Way::Lazy => super::search(&candidates, &INITIAL, Ask::Where, budget(), ALONE),
+            // Without a beam, as it is for small efforts.
+            Way::Whether => {
+                super::search(&candidates, &INITIAL, Ask::Whether, Budget { effort: 100_000, ..budget() }, ALONE)
+            }
             Way::Beam(spacing) => in_a_beam(&candidates, spacing),
         };
         let Some(found) = found else {
             tally.passed_on += 1;
             continue;
         };
-        let valid = confirm(&candidates, &found);
+        let valid = match found {
+            // Where it failed is not what was asked.
+            Found::Violation(_) if way == Way::Whether => false,
+            found => confirm(&candidates, &found),
+        };
         let all = took_part(&numbered);
         let expected = if by_definition { definition_says(&all, &INITIAL) } else { search_says(&numbered) };
         assert_eq!(valid, expected, "seed {seed}: {candidates:?}");
@@ -283,7 +293,7 @@ fn in_a_beam(candidates: &[Candidate<'_>], spacing: usize) -> Option<Found> {
     let columns = Columns::new(candidates, &INITIAL).unwrap();
     let [narrow, wide] = [1, usize::MAX].map(|width| {
         let beams = Beams { widths: [width, usize::MAX], spacing };
-        decide_in(beams, candidates, &columns, &INITIAL, budget(), ALONE).unwrap()
+        decide_in(beams, candidates, &columns, &INITIAL, Ask::Where, budget(), ALONE).unwrap()
     });
     if let (Found::Violation(narrow), Found::Violation(wide)) = (&narrow, &wide) {
         assert_eq!((narrow.item, &narrow.pending), (wide.item, &wide.pending), "{candidates:?}");
@@ -370,6 +380,81 @@ fn the_lazy_search_agrees_with_the_general_one() {
     }
 }
 
+/// With most operations indeterminate, and few of each kind.
+#[test]
+fn counting_what_runs_out_agrees_with_the_definition() {
+    for (swaps, values, differ) in [(0, 2, false), (50, 3, true), (35, 4, false)] {
+        let shape = Shape { swaps, writes: 30, indeterminate: 60, values: Some(values), differ, ..RECURRING };
+        let tally = compare(Way::Whether, &Shape { operations: 8, processes: 5, ..shape }, 20_000, true);
+        assert!(tally.valid > 3_000 && tally.invalid > 700 && tally.passed_on == 0);
+    }
+}
+
+#[test]
+fn counting_what_runs_out_agrees_with_the_general_search() {
+    for (swaps, values) in [(0, 3), (40, 3), (60, 4)] {
+        let shape = Shape { operations: 24, processes: 7, swaps, values: Some(values), wrong: 25, ..RECURRING };
+        let tally = compare(Way::Whether, &Shape { indeterminate: 40, differ: true, ..shape }, 10_000, false);
+        assert!(tally.valid > 1_000 && tally.invalid > 700 && tally.passed_on == 0);
+    }
+}
+
+/// Two reads of a value between which another was there need two writes of it.
+#[test]
+fn what_runs_out_is_counted() {
+    let operation = |place: usize, call: Call, reply: Option<Reply>| Operation {
+        process: place as u64,
+        key: Key::None,
+        call,
+        outcome: reply.map_or(Outcome::Indeterminate, Outcome::Ok),
+        invoked: Moment { index: 2 * place, time: None },
+        completed: Some(Moment { index: 2 * place + 1, time: None }),
+    };
+    let (one, two) = (Value::Int(1), Value::Int(2));
+    let read = |place: usize, value: &Value| operation(place, Call::Read, Some(Reply::Read(value.clone())));
+    let lost = |place: usize, value: &Value| operation(place, Call::Write(value.clone()), None);
+    for (writes, valid) in [(1, false), (2, true), (3, true)] {
+        let mut operations: Vec<Operation> = (0..writes).map(|place| lost(place, &one)).collect();
+        operations.extend([(3, &two), (4, &two)].map(|(place, value)| lost(place, value)));
+        operations.extend([(5, &one), (6, &two), (7, &one)].map(|(place, value)| read(place, value)));
+        let numbered: Vec<(usize, &Operation)> = operations.iter().enumerate().collect();
+        let candidates = took_part(&numbered);
+        let budget = Budget { effort: 100_000, ..budget() };
+        let found = super::search(&candidates, &INITIAL, Ask::Whether, budget, ALONE).unwrap();
+        assert_eq!(matches!(found, Found::Order(_)), valid, "{writes} writes");
+        assert!(!valid || confirm(&candidates, &found));
+    }
+}
+
+/// A cas that differed and does not fit where it is tried first is made to read some value: among fifty clients a few are.
+#[test]
+fn refused_swaps_of_many_clients_are_placed() {
+    use sextant_histories::generate::{Config, Values, generate};
+    let mut tried_again = 0;
+    for seed in 0..12 {
+        let config = Config {
+            seed,
+            operations: 20_000,
+            clients: 50,
+            keys: 1,
+            values: Values::Unique,
+            cas_percent: 40,
+            write_percent: 25,
+            ..Config::default()
+        };
+        let history = sextant_histories::History::from_events(generate(&config)).unwrap();
+        let numbered: Vec<(usize, &Operation)> = history.operations().iter().enumerate().collect();
+        let candidates = took_part(&numbered);
+        let mut columns = Columns::new(&candidates, &INITIAL).unwrap();
+        let found = refused::decide(&mut columns).expect("zones decide it");
+        assert!(confirm(&candidates, &found), "seed {seed}");
+        let reads = |op: &columns::Op| matches!(op.deed, columns::Deed::Read(_));
+        let asked = candidates.iter().filter(|candidate| *candidate.call == Call::Read).count();
+        tried_again += columns.ops.iter().filter(|op| reads(op)).count() - asked;
+    }
+    assert!(tried_again > 5, "{tried_again}");
+}
+
 #[test]
 fn a_beam_agrees_with_the_definition() {
     for (swaps, spacing) in [(0, 1), (40, 1), (40, 3)] {
@@ -402,7 +487,7 @@ fn what_is_wrong_with_one_value_is_wrong() {
         let columns = Columns::new(&candidates, &INITIAL).unwrap();
         for value in 0..columns.values as u32 {
             let blurred = columns.blurred(value);
-            let found = lazy::decide(&candidates, &blurred, &INITIAL, budget(), ALONE).unwrap();
+            let found = lazy::decide(&candidates, &blurred, &INITIAL, Ask::Where, budget(), ALONE).unwrap();
             if !matches!(found, Found::Order(_)) {
                 assert!(
                     !definition_says(&took_part(&numbered), &INITIAL),

@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
+use std::rc::Rc;
 
 use super::super::super::bits::{Bits, Hashing};
 use super::super::super::paths::ROOT;
@@ -18,8 +19,8 @@ pub(super) struct Config<const W: usize> {
     pub(super) free: Bits<W>,
     /// Writes that have been used.
     pub(super) spent: Bits<W>,
-    /// Of each crowd, how many, and of all together.
-    pub(super) used: Box<[u32]>,
+    /// Of each crowd, how many, and of all together. Most configurations have used what the one before them had.
+    pub(super) used: Rc<[u32]>,
     pub(super) used_in_all: u32,
     pub(super) path: u32,
 }
@@ -53,7 +54,7 @@ impl<const W: usize> Config<W> {
     }
 
     pub(super) fn use_one(&mut self, crowd: usize) {
-        self.used[crowd] += 1;
+        Rc::make_mut(&mut self.used)[crowd] += 1;
         self.used_in_all += 1;
     }
 
@@ -63,7 +64,7 @@ impl<const W: usize> Config<W> {
             | other.spent.lacks(&self.spent)
             | self.free.with(&self.spent).lacks(&other.free.with(&other.spent))
             | u64::from(self.used_in_all > other.used_in_all);
-        lack == 0 && self.used.iter().zip(&other.used).all(|(own, others)| own <= others)
+        lack == 0 && self.used.iter().zip(&other.used[..]).all(|(own, others)| own <= others)
     }
 }
 

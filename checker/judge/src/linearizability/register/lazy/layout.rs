@@ -167,6 +167,27 @@ impl<'a> Layout<'a> {
         }
     }
 
+    /// The changes with each of a crowd's by another of its members, the earliest first; or the crowds of which more were used than
+    /// had been called by then.
+    pub(super) fn supply(&self, mut changes: Vec<(u32, u32)>) -> Result<Vec<(u32, u32)>, Vec<usize>> {
+        let mut crowd_of = HashMap::new();
+        for (number, crowd) in self.crowds.iter().enumerate() {
+            crowd_of.extend(crowd.members.iter().map(|member| (*member, number)));
+        }
+        let mut used = vec![0; self.crowds.len()];
+        let mut missing = Vec::new();
+        for (item, time) in &mut changes {
+            let Some(crowd) = crowd_of.get(item).copied() else { continue };
+            let next = self.crowds[crowd].members.get(used[crowd]).copied();
+            used[crowd] += 1;
+            match next.filter(|member| self.ops[*member as usize].call < *time) {
+                Some(member) => *item = member,
+                None => missing.push(crowd),
+            }
+        }
+        if missing.is_empty() { Ok(changes) } else { Err(missing) }
+    }
+
     /// The linearization that a sequence of changes stands for, with all that returned in the first `steps` steps.
     ///
     /// A change made at the return at time `t` is one of an operation called before `t` that returns at `t` or later, so the changes
