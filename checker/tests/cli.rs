@@ -381,10 +381,19 @@ fn ctrl_c_ends_a_check_with_what_is_known() {
     let recipe = ["--operations", "600", "--clients", "40", "--values", "40", "--change", "90", "--out", hard];
     let recipe = [&["history", "generate", "--model", "key-value", "--violation", "stale-read"][..], &recipe].concat();
     assert_eq!(code(&sextant(&recipe)), 0);
-    let promises = [("linearizable", ": interrupted: on key"), ("sequential", ": interrupted: at best")];
-    for (promise, told) in promises {
+    let transactions = folder.path().join("transactions.jsonl");
+    let transactions = transactions.to_str().unwrap();
+    let recipe = ["--operations", "400", "--clients", "20", "--keys", "3", "--out", transactions];
+    let recipe =
+        [&["history", "generate", "--model", "multi-register", "--violation", "G2-item"][..], &recipe].concat();
+    assert_eq!(code(&sextant(&recipe)), 0);
+    for (model, promise, hard, told) in [
+        ("key-value", "linearizable", hard, ": interrupted: on key"),
+        ("key-value", "sequential", hard, ": interrupted: at best"),
+        ("multi-register", "snapshot-isolation", transactions, "interrupted"),
+    ] {
         let mut check = Command::new(env!("CARGO_BIN_EXE_sextant"));
-        check.args(["history", "check", "--model", "key-value", "--promise", promise]);
+        check.args(["history", "check", "--model", model, "--promise", promise]);
         check.args(["--timeout", "600s", "--memory", "8G", hard, hard]);
         let check = check.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         // After so much work it is in the middle of the search.
