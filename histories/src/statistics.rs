@@ -115,6 +115,9 @@ impl Statistics {
             Object::Register | Object::CasRegister => {
                 "a register whose written values recur: a search, exponential at worst in the values that are awaited at once"
             }
+            Object::KeyValue | Object::AppendList if distinct => {
+                "reads show all that was appended, and each piece once: near-linear where pieces can be told apart"
+            }
             Object::Set if distinct => "a set to which each element is added once: near-linear",
             Object::Queue | Object::Stack | Object::PriorityQueue if distinct => {
                 "a collection of distinct elements: polynomial"

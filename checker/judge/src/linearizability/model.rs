@@ -125,6 +125,8 @@ pub enum Family {
     Stack,
     /// Starts empty; the least in the order of [`Value`] goes out first; null as above.
     PriorityQueue,
+    /// Several registers under keys: `txn` reads and writes some of them in one step.
+    Registers,
     /// A string, or null, which is as good as an empty one: `write` sets it, `append` puts a string at its end, `read` returns all of
     /// it.
     Text {

@@ -317,6 +317,7 @@ impl<'a> Told<'a> {
             | Family::Set
             | Family::Counter { .. }
             | Family::Mutex
+            | Family::Registers
             | Family::Text { .. }
             | Family::List => false,
         }

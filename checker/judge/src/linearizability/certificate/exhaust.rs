@@ -12,6 +12,7 @@
 //! * *Queues, stacks and priority queues*: of a free put and the take that undoes it neither is needed, unless a member took
 //!   what was put. So free puts of elements that no member returned are out, and there are no more free takes than
 //!   puts by members.
+//! * *Several registers*: of a free transaction whose values no member read nothing is read before the next write.
 //! * *Strings and lists* that are appended to: of a free operation whose piece no member read nothing is read before the next
 //!   write, and one that is needed leaves the beginning of what a member read ([`beginnings`]).
 //! * *Sets*: elements are independent of each other, so free operations on elements that no member names are out.
@@ -23,7 +24,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use sextant_histories::{Call, Operation, Outcome, Reply, Value};
+use sextant_histories::{Call, Micro, MicroKind, Operation, Outcome, Reply, Value};
 
 use crate::linearizability::model::{Family, Model};
 
@@ -277,6 +278,21 @@ fn free(family: &Family, members: &[&Operation], others: &[&Operation], swaps: S
             let took = |member: &&&Operation, value: &Value| matches!(member.reply(), Some(Reply::Returned(taken)) if taken == value);
             let taken = |value: &Value| members.iter().filter(|member| took(member, value)).count() as u32;
             counted(&|call| Some(call.clone()), &|call| argument(call).map_or(puts, taken))
+        }
+        Family::Registers => {
+            let reads = |step: &Micro, member: &Operation| {
+                let same = |other: &Micro| {
+                    other.kind == MicroKind::Read && (&other.key, &other.value) == (&step.key, &step.value)
+                };
+                matches!(member.reply(), Some(Reply::Txn(steps)) if steps.iter().any(same))
+            };
+            let is_read =
+                |step: &Micro| step.kind == MicroKind::Write && members.iter().any(|member| reads(step, member));
+            let keep = |call: &Call| match call {
+                Call::Txn(steps) => steps.iter().any(is_read).then(|| call.clone()),
+                _ => None,
+            };
+            counted(&keep, &|_| u32::MAX)
         }
         Family::Text { .. } | Family::List => {
             let shows = |call: &Call| members.iter().any(|member| is_in(call, member));

@@ -35,7 +35,7 @@ pub(super) fn decide(
     cancelled: Cancelled<'_>,
 ) -> Option<Found> {
     match family {
-        Family::General | Family::Register { .. } | Family::Text { .. } | Family::List => None,
+        Family::General | Family::Register { .. } | Family::Registers | Family::Text { .. } | Family::List => None,
         Family::Counter { initial } => counter::decide(candidates, *initial),
         Family::Set => set::decide(candidates, budget, cancelled),
         Family::Queue => queue::decide(candidates),

@@ -22,6 +22,10 @@
 //! *Sets.* Elements do not see each other, so weakened operations on elements that no member names or lists are out. On
 //! one element there are two states, so the bound of registers holds. *Mutexes* have two states too.
 //!
+//! *Several registers*: a weakened transaction is kept if it writes what a member read under that key. Take out of a
+//! linearization one that does not: between it and the next write to a key nobody reads that key, as he would have
+//! read what it wrote.
+//!
 //! *Strings and lists that are appended to*, if what is put in can be told apart: a weakened operation is kept if a member's read
 //! shows it. Take out of a linearization one that no member shows: nothing is read between it and the next write, so
 //! nobody misses it.
@@ -30,7 +34,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use sextant_histories::{Call, Operation, Outcome, Reply, Value};
+use sextant_histories::{Call, Key, MicroKind, Operation, Outcome, Reply, Value};
 
 use super::weaken;
 use crate::linearizability::model::Family;
@@ -89,6 +93,7 @@ impl<'a> Shade<'a> {
         let kept = Kept { operations, members, counts: HashMap::new(), cast: Vec::new() };
         match self.family {
             Family::General | Family::Counter { .. } => self.everything(kept, usize::MAX),
+            Family::Registers => Self::registers(kept, &own),
             Family::Text { .. } | Family::List => self.shown(kept, &own),
             Family::Mutex => self.everything(kept, own.len() + 1),
             Family::Register { .. } => self.register(kept, &own),
@@ -101,6 +106,23 @@ impl<'a> Shade<'a> {
         (0..kept.operations.len()).for_each(|position| {
             kept.keep(position, most);
         });
+        kept.cast
+    }
+
+    fn registers(mut kept: Kept<'_>, own: &[&Operation]) -> Vec<(usize, Operation)> {
+        let replies = own.iter().filter_map(|operation| match operation.reply() {
+            Some(Reply::Txn(steps)) => Some(steps),
+            _ => None,
+        });
+        let reads = replies.flat_map(|steps| steps.iter()).filter(|step| step.kind == MicroKind::Read);
+        let read: HashSet<(&Key, &Value)> = reads.map(|step| (&step.key, &step.value)).collect();
+        for position in 0..kept.operations.len() {
+            if let Call::Txn(steps) = &kept.operations[position].1.call
+                && steps.iter().any(|step| step.kind == MicroKind::Write && read.contains(&(&step.key, &step.value)))
+            {
+                kept.keep(position, usize::MAX);
+            }
+        }
         kept.cast
     }
 
@@ -244,7 +266,15 @@ impl<'b> Kept<'b> {
 }
 
 fn has_no_values(family: &Family) -> bool {
-    matches!(family, Family::General | Family::Counter { .. } | Family::Mutex | Family::Text { .. } | Family::List)
+    matches!(
+        family,
+        Family::General
+            | Family::Counter { .. }
+            | Family::Mutex
+            | Family::Registers
+            | Family::Text { .. }
+            | Family::List
+    )
 }
 
 /// The elements that a read of a whole set lists.

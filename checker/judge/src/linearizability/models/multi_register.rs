@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use sextant_histories::{Call, Key, Micro, MicroKind, Reply, Value};
 
-use crate::linearizability::model::Model;
+use crate::linearizability::model::{Family, Model};
 
 /// Several registers, read and written by transactions, each of which is one step: `txn [[r x], [w y 1]]`. A read within
 /// a transaction sees what the transaction wrote before it. Every register holds `initial` at first.
@@ -65,6 +65,10 @@ impl Model for MultiRegister {
 
     fn keyed(&self) -> bool {
         false
+    }
+
+    fn family(&self) -> Family {
+        Family::Registers
     }
 }
 
