@@ -1,7 +1,8 @@
-//! Collections with distinct elements, a counter and a mutex: time and memory of a whole check, after the history was read.
+//! Collections with distinct elements, a counter, a mutex, and strings and lists that are appended to: time and memory of a whole check, after the history was read.
 //!
 //! `cargo bench --bench collections [-- 1000000]` prints one table: histories of 10 clients, true but for the rows that
-//! say `invalid`, in which two replies near the end are exchanged or one is made up. Each row is a process of its own, so
+//! say `invalid`, in which two replies near the end are exchanged or one is made up; strings and lists are of 50 clients and by the
+//! generator of the command, with a stale read or a lost append. Each row is a process of its own, so
 //! that its peak memory is its own; `held` is what the history itself takes. Seconds are processor
 //! time, so that other work beside does not count.
 
@@ -10,17 +11,18 @@ use std::process::{Command, ExitCode};
 use std::time::Duration;
 
 use sextant::linearizability::{
-    Counter, Finding, Limits, Model, Mutex, PriorityQueue, Queue, Set, Stack, check, verify,
+    AppendList, Counter, Finding, KeyValue, Limits, Model, Mutex, PriorityQueue, Queue, Set, Stack, check, verify,
 };
 use sextant::verdict::Verdict;
-use sextant_histories::generate::Rng;
+use sextant_histories::generate::{Model as Generated, Recipe, Rng, make};
 use sextant_histories::{Call, Event, History, Kind, Reply, Value};
 
 #[global_allocator]
 static GLOBAL: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const CLIENTS: usize = 10;
-const OBJECTS: [&str; 7] = ["queue", "stack", "priority-queue", "set", "set-read", "counter", "mutex"];
+const OBJECTS: [&str; 9] =
+    ["queue", "stack", "priority-queue", "set", "set-read", "counter", "mutex", "key-value", "append-list"];
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
@@ -55,8 +57,14 @@ fn table(sizes: &[usize]) -> ExitCode {
 }
 
 fn row(object: &str, operations: usize, invalid: bool) -> ExitCode {
-    let history = history(object, operations, invalid);
+    let history = match object {
+        "key-value" => generated(Generated::KeyValue, operations, invalid.then_some("stale-read")),
+        "append-list" => generated(Generated::AppendList, operations, invalid.then_some("lost-append")),
+        _ => history(object, operations, invalid),
+    };
     match object {
+        "key-value" => measure(object, &history, &KeyValue::default(), invalid),
+        "append-list" => measure(object, &history, &AppendList, invalid),
         "queue" => measure(object, &history, &Queue, invalid),
         "stack" => measure(object, &history, &Stack, invalid),
         "priority-queue" => measure(object, &history, &PriorityQueue, invalid),
@@ -238,6 +246,12 @@ fn history(name: &str, operations: usize, invalid: bool) -> History {
         event
     };
     History::from_events(Run::new(name, operations).enumerate().map(tell)).expect("events that fit together")
+}
+
+fn generated(model: Generated, operations: usize, flaw: Option<&str>) -> History {
+    let violation = flaw.map(|name| model.flaw(name).expect("the model has it"));
+    let recipe = Recipe { operations, clients: 50, violation, ..Recipe::of(model) };
+    History::from_events(make(&recipe).expect("the model has it").events).expect("events that fit together")
 }
 
 fn draw(name: &str, rng: &mut Rng, number: i64) -> Call {

@@ -1,5 +1,5 @@
 //! The arrows between the crates: `model` and `histories` know nobody, `storage` knows those two, the judge histories, the
-//! explorer the model, `sextant` all; and the pure protocol depends on nothing but serde and itertools.
+//! explorer the model and the storage's random numbers, `sextant` all; and the pure protocol depends on nothing but serde and itertools.
 
 use std::collections::BTreeSet;
 use std::process::Command;

@@ -239,6 +239,9 @@ pub fn shortest<A: Area>(model: &Closed<A>, property: &str, threads: usize) -> R
 }
 
 /// As [`explore`] with the packed engine, whatever the plan says.
+///
+/// # Errors
+/// As [`explore`].
 pub fn explore_packed<A: Area>(
     model: &Closed<A>,
     plan: &Plan,

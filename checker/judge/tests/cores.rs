@@ -123,6 +123,32 @@ fn cores_of_long_histories_are_small_and_quick() {
     }
 }
 
+/// Of fifty clients the neighbours of a stale read find values of which there are thousands of writes, and of two clients the check
+/// of those takes more than a first effort: with neither was there a core in five seconds.
+#[test]
+fn a_stale_value_among_few_is_found_at_once() {
+    for (clients, seed) in [(2, 1), (2, 3), (50, 3)] {
+        let config = Config {
+            seed,
+            operations: 100_000,
+            clients,
+            keys: 1,
+            values: Values::Few(5),
+            cas_percent: 25,
+            write_percent: 25,
+            violation: Some(Violation::StaleRead),
+            ..Config::default()
+        };
+        let history = History::from_events(generate(&config)).unwrap();
+        let core = evidence(&history, &CasRegister::default()).unwrap().core;
+        assert!(core.smallest && core.operations.len() == 3, "{clients} clients, seed {seed}: {core:?}");
+        assert!(
+            check(&weaken_others(&history, &core.operations), &CasRegister::default(), &Limits::default()).verdict()
+                == Verdict::Invalid
+        );
+    }
+}
+
 /// Every release of a mutex either is a member or lets another acquire be one, so a core is long, and only counting knows
 /// at once that it is smallest. Held against the algorithm that decides mutexes: all, and without each of some.
 #[test]

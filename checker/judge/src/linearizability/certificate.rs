@@ -211,7 +211,7 @@ impl Certificate {
 }
 
 /// Holds the core against every order of its operations.
-fn verify_core<M: Model>(history: &History, model: &M, key: &Key, core: &Core) -> Result<(), Refusal> {
+pub(super) fn verify_core<M: Model>(history: &History, model: &M, key: &Key, core: &Core) -> Result<(), Refusal> {
     let all = history.operations();
     let ascending = core.operations.windows(2).all(|pair| pair[0] < pair[1]);
     let here = |number: &usize| all.get(*number).is_some_and(|operation| !model.keyed() || operation.key == *key);

@@ -97,7 +97,6 @@ pub(super) fn shrink<M: Model>(
     let mut scene = Scene { operations, model, budget, shade };
     let seed: Vec<usize> = hint.iter().filter_map(|number| scene.position(*number)).collect();
     let mut members = scene.found_stale(&seed).unwrap_or_else(|| scene.grow(seed, end));
-    scene.budget.effort = EFFORTS[0];
     let mut smallest = false;
     for effort in EFFORTS {
         scene.budget.effort = effort;

@@ -17,8 +17,10 @@ use sextant_histories::{History, Key, Operation};
 
 use super::automaton::Automaton;
 use super::bits::Hashing;
+use super::certificate::{Refusal, verify_core};
 use super::collections;
-use super::evidence;
+use super::core::Core;
+use super::evidence::{self, Evidence};
 use super::model::{Family, Model};
 use super::plan::Plan;
 use super::prune::{Candidate, leave_out, took_part};
@@ -81,10 +83,13 @@ struct Violated<'a> {
     dead: Dead,
     /// Whether the candidates are all of the key's.
     whole_key: bool,
+    /// Whether only one algorithm says so yet.
+    doubted: bool,
 }
 
-/// How much work the general search may take over a contradiction that another algorithm found. It can be too much for it: a list
-/// that a hundred clients appended to has a contradiction of two operations, and all that it rests on.
+/// How much work the general search may take over a contradiction that another algorithm found, before its smallest core is shown to the
+/// verifier of certificates instead. It can be too much for it: a list that a hundred clients appended to has a contradiction of
+/// two operations, and all that it rests on.
 const SECOND_OPINION: u64 = 1_000_000;
 
 /// What is left to say where it was too much.
@@ -129,11 +134,14 @@ pub(super) fn judge_keys<'a, M: Model>(
         if let Some(index) = queue.iter().find(violated).copied()
             && let Some(Judged::Violated(violated)) = judged[index].take()
         {
-            let Violated { candidates, dead, whole_key } = violated;
+            let Violated { candidates, dead, whole_key, doubted } = violated;
             let states = dead.states.clone();
             let partition = &partitions[index];
             let budget = Budget { memory_bytes: limits.memory_bytes, ..round.budget };
             let evidence = evidence::collect(history, partition, model, &candidates, &dead, states, whole_key, budget);
+            if doubted && let Err(unknown) = second_opinion(history, model, &candidates, &evidence, limits, budget) {
+                return Finding::Unknown(unknown);
+            }
             return Finding::Invalid(Box::new(evidence));
         }
         let unfinished = |judged: &Option<Judged<'_>>| {
@@ -144,6 +152,32 @@ pub(super) fn judge_keys<'a, M: Model>(
             return conclude(&partitions, judged, limits);
         }
         round.first = false;
+    }
+}
+
+/// Whether somebody else sees a violation, too: the verifier, if there is a smallest core, or else the general search however long it
+/// takes.
+fn second_opinion<M: Model>(
+    history: &History,
+    model: &M,
+    candidates: &[Candidate<'_>],
+    evidence: &Evidence,
+    limits: &Limits,
+    budget: Budget,
+) -> Result<(), Unknown> {
+    let disagreement = || Unknown::Disagreement { key: evidence.key.clone() };
+    if evidence.core.smallest {
+        let core = Core { smallest: false, ..evidence.core.clone() };
+        match verify_core(history, model, &evidence.key, &core) {
+            Ok(()) => return Ok(()),
+            Err(Refusal::Wrong(_)) => return Err(disagreement()),
+            Err(Refusal::Unknown(_)) => {}
+        }
+    }
+    match general(candidates, model, &mut Automaton::new(model), budget, ALONE) {
+        Found::Violation(_) => Ok(()),
+        Found::Stopped(stopped) => Err(Unknown::GaveUp(progress(&evidence.key, stopped, candidates, limits))),
+        Found::Order(_) | Found::Conflict(_) => Err(disagreement()),
     }
 }
 
@@ -234,16 +268,16 @@ impl<'a, M: Model> Round<'_, 'a, M> {
         match route(&mut candidates, self.model, &mut automaton, Ask::Where, budget, cancelled) {
             Found::Order(order) => Judged::Valid(order.iter().map(|item| candidates[*item].operation).collect()),
             Found::Stopped(stopped) => Judged::Stopped(stopped, candidates),
-            Found::Violation(dead) => Judged::Violated(Violated { candidates, dead, whole_key: true }),
+            Found::Violation(dead) => Judged::Violated(Violated { candidates, dead, whole_key: true, doubted: false }),
             Found::Conflict(items) => {
                 let alone: Vec<Candidate<'a>> = items.iter().map(|item| candidates[*item]).collect();
                 let mut automaton = Automaton::new(self.model);
                 let budget = Budget { effort: SECOND_OPINION, ..self.budget };
+                let violated = |dead, doubted| Violated { candidates: alone.clone(), dead, whole_key: false, doubted };
                 match general(&alone, self.model, &mut automaton, budget, cancelled) {
-                    Found::Violation(dead) => Judged::Violated(Violated { candidates: alone, dead, whole_key: false }),
+                    Found::Violation(dead) => Judged::Violated(violated(dead, false)),
                     Found::Stopped(Stopped { stop: Stop::Effort | Stop::Memory | Stop::Configurations, .. }) => {
-                        let dead = last_to_return(&alone);
-                        Judged::Violated(Violated { candidates: alone, dead, whole_key: false })
+                        Judged::Violated(violated(last_to_return(&alone), true))
                     }
                     Found::Stopped(stopped) => Judged::Stopped(stopped, candidates),
                     Found::Order(_) | Found::Conflict(_) => Judged::Disputed,
@@ -292,7 +326,7 @@ fn route<M: Model>(
 fn special(candidates: &[Candidate<'_>], family: &Family, budget: Budget, cancelled: Cancelled<'_>) -> Option<Found> {
     match family {
         Family::Register { initial } => register::decide(candidates, initial, budget),
-        Family::Text { .. } | Family::List => register::appends::decide(candidates, family),
+        Family::Text { .. } | Family::List => register::appends::decide(candidates, family, budget),
         others => collections::decide(candidates, others, budget, cancelled),
     }
 }
@@ -306,4 +340,50 @@ fn general<M: Model>(
 ) -> Found {
     let plan = Plan::new(candidates, model, automaton);
     search(&plan, automaton, budget, cancelled)
+}
+
+#[cfg(test)]
+mod tests {
+    use sextant_histories::Reader;
+
+    use super::*;
+    use crate::linearizability::models::Register;
+
+    /// A write of 1, a write of 2, and a read of what is given, one after the other.
+    fn read_at_last(value: u8) -> History {
+        let lines: String = [("write", "1"), ("write", "2"), ("read", &value.to_string()[..])]
+            .iter()
+            .map(|(f, value)| {
+                let asked = if *f == "read" { String::new() } else { format!(r#","value":{value}"#) };
+                let line = |kind: &str, value: &str| {
+                    format!("{{\"process\":0,\"type\":\"{kind}\",\"f\":\"{f}\",\"key\":\"x\"{value}}}\n")
+                };
+                line("invoke", &asked) + &line("ok", &format!(r#","value":{value}"#))
+            })
+            .collect();
+        let events: Result<Vec<_>, _> = Reader::new("test", lines.as_bytes()).collect();
+        History::from_events(events.unwrap().into_iter().map(|(_, event)| event)).unwrap()
+    }
+
+    /// The evidence of a stale read is none about a read that is not.
+    #[test]
+    fn a_second_opinion_is_one() {
+        let (stale, right) = (read_at_last(1), read_at_last(2));
+        let (model, limits) = (Register::default(), Limits::default());
+        let Finding::Invalid(evidence) = super::super::check(&stale, &model, &limits).finding else {
+            panic!("a stale read is invalid");
+        };
+        assert!(evidence.core.smallest);
+        let opinion = |history: &History, smallest: bool| {
+            let operations: Vec<(usize, &Operation)> = history.operations().iter().enumerate().collect();
+            let core = Core { smallest, ..evidence.core.clone() };
+            let evidence = Evidence { core, ..(*evidence).clone() };
+            let candidates = took_part(&operations);
+            second_opinion(history, &model, &candidates, &evidence, &limits, Budget::unlimited())
+        };
+        for smallest in [true, false] {
+            assert_eq!(opinion(&stale, smallest), Ok(()));
+            assert!(matches!(opinion(&right, smallest), Err(Unknown::Disagreement { .. })));
+        }
+    }
 }

@@ -49,12 +49,20 @@ pub(super) struct Shade<'a> {
     takes: Vec<usize>,
     /// Positions of operations by call, for models without a rule.
     by_call: HashMap<&'a Call, Vec<usize>>,
+    /// Of strings and lists, what can be told apart in what is read.
+    pieces: Option<Pieces<'a>>,
 }
 
 impl<'a> Shade<'a> {
     pub(super) fn new(operations: &[(usize, &'a Operation)], family: &Family) -> Self {
-        let mut shade =
-            Self { family: family.clone(), by_value: HashMap::new(), takes: Vec::new(), by_call: HashMap::new() };
+        let calls = operations.iter().enumerate().map(|(position, (_, operation))| (position as u32, &operation.call));
+        let mut shade = Self {
+            pieces: Pieces::new(family, calls),
+            family: family.clone(),
+            by_value: HashMap::new(),
+            takes: Vec::new(),
+            by_call: HashMap::new(),
+        };
         for (position, (_, operation)) in operations.iter().enumerate() {
             if has_no_values(family) {
                 shade.by_call.entry(&operation.call).or_default().push(position);
@@ -127,10 +135,7 @@ impl<'a> Shade<'a> {
     }
 
     fn shown(&self, mut kept: Kept<'_>, own: &[&Operation]) -> Vec<(usize, Operation)> {
-        let calls = kept.operations.iter().enumerate();
-        let pieces =
-            Pieces::new(&self.family, calls.map(|(position, (_, operation))| (position as u32, &operation.call)));
-        let Some(pieces) = pieces else {
+        let Some(pieces) = &self.pieces else {
             return self.everything(kept, usize::MAX);
         };
         let reads = own.iter().filter_map(|operation| match operation.reply() {

@@ -17,7 +17,7 @@ use sextant_histories::{Call, Reply, Value};
 
 use super::super::model::Family;
 use super::super::prune::Candidate;
-use super::super::search::Found;
+use super::super::search::{Budget, Found, Stop, Stopped};
 use super::columns::{Columns, Deed, INITIAL, NEVER, Op, time};
 use super::zones::{Failure, Zones};
 
@@ -27,14 +27,14 @@ pub(in crate::linearizability) enum Pieces<'a> {
     /// In alphabetical order, none the beginning of another, and whether it is written, not appended.
     Text {
         pieces: Vec<(&'a str, u32, bool)>,
-        initial: &'a Value,
+        initial: Value,
     },
 }
 
 impl<'a> Pieces<'a> {
     /// Of these operations; none where something is put in twice, or nothing tells the pieces of a string apart.
     pub(in crate::linearizability) fn new(
-        family: &'a Family,
+        family: &Family,
         calls: impl Iterator<Item = (u32, &'a Call)>,
     ) -> Option<Self> {
         match family {
@@ -63,7 +63,7 @@ impl<'a> Pieces<'a> {
                 let is_begun = |pair: &[(&str, u32, bool)]| pair[1].0.starts_with(pair[0].0);
                 let empty = matches!(initial, Value::Null) || *initial == Value::from("");
                 let apart = !pieces.windows(2).any(is_begun) && pieces.first().is_none_or(|first| !first.0.is_empty());
-                (apart && empty).then_some(Self::Text { pieces, initial })
+                (apart && empty).then(|| Self::Text { pieces, initial: initial.clone() })
             }
             _ => None,
         }
@@ -76,7 +76,7 @@ impl<'a> Pieces<'a> {
             (Self::List(pieces), Value::List(elements)) => {
                 elements.iter().map(|element| pieces.get(element).copied()).collect::<Option<Vec<u32>>>()?
             }
-            (Self::Text { initial, .. }, read) if *initial == read => Vec::new(),
+            (Self::Text { initial, .. }, read) if initial == read => Vec::new(),
             (Self::Text { pieces, .. }, Value::Str(text)) if !text.is_empty() => {
                 let mut shown = Vec::new();
                 let mut rest = &**text;
@@ -97,6 +97,9 @@ impl<'a> Pieces<'a> {
     }
 }
 
+/// What it takes for an operation at most, in bytes, zones included.
+const BYTES_EACH: usize = 256;
+
 /// Where an operation that changes the object stands: from one state to another, and a read that shows it.
 #[derive(Clone, Copy)]
 struct Place {
@@ -106,7 +109,14 @@ struct Place {
 }
 
 /// Judges one object's operations, if what they put in can be told apart.
-pub(in crate::linearizability) fn decide(candidates: &[Candidate<'_>], family: &Family) -> Option<Found> {
+pub(in crate::linearizability) fn decide(
+    candidates: &[Candidate<'_>],
+    family: &Family,
+    budget: Budget,
+) -> Option<Found> {
+    if candidates.len().saturating_mul(BYTES_EACH) > budget.memory_bytes {
+        return Some(Found::Stopped(Stopped::at_once(Stop::Memory)));
+    }
     let numbered = candidates.iter().enumerate().map(|(item, candidate)| (item as u32, candidate.call));
     let pieces = Pieces::new(family, numbered)?;
     let is_write = |item: u32| matches!(candidates[item as usize].call, Call::Write(_));
@@ -183,7 +193,7 @@ mod tests {
     use crate::linearizability::models::{AppendList, KeyValue};
     use crate::linearizability::plan::Plan;
     use crate::linearizability::prune::took_part;
-    use crate::linearizability::search::{ALONE, Budget, search_in};
+    use crate::linearizability::search::{ALONE, search_in};
 
     fn search_says<M: Model>(candidates: &[Candidate<'_>], model: &M) -> bool {
         let mut automaton = Automaton::new(model);
@@ -209,7 +219,7 @@ mod tests {
             let operations = history.operations().iter().filter(|operation| operation.key == first);
             let operations: Vec<(usize, &Operation)> = operations.enumerate().collect();
             let candidates = took_part(&operations);
-            let found = decide(&candidates, &model.family()).expect("what is put in is distinct");
+            let found = decide(&candidates, &model.family(), Budget::unlimited()).expect("what is put in is distinct");
             assert_eq!(
                 matches!(found, Found::Order(_)),
                 search_says(&candidates, model),
@@ -260,8 +270,7 @@ mod tests {
         let append = |piece: &str| Call::Append(piece.into());
         let pieces = |calls: &[Call]| {
             let calls: &'static [Call] = Box::leak(calls.to_vec().into());
-            let family: &'static Family = Box::leak(Box::new(family.clone()));
-            Pieces::new(family, calls.iter().enumerate().map(|(number, call)| (number as u32, call)))
+            Pieces::new(&family, calls.iter().enumerate().map(|(number, call)| (number as u32, call)))
         };
         assert!(pieces(&[append("a"), append("ab")]).is_none());
         assert!(pieces(&[append("a"), append("a")]).is_none());

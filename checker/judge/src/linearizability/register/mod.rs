@@ -23,7 +23,7 @@ pub(super) fn decide(candidates: &[Candidate<'_>], initial: &Value, budget: Budg
         return Some(Found::Stopped(Stopped::at_once(Stop::Memory)));
     }
     let mut columns = Columns::new(candidates, initial)?;
-    refused::decide(&mut columns)
+    refused::decide(&mut columns, budget)
 }
 
 /// Searches one key, of which the needless candidates are left out already.

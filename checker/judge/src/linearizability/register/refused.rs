@@ -25,7 +25,7 @@
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashSet};
 
-use super::super::search::Found;
+use super::super::search::{Budget, Found, Stopped};
 use super::columns::{Columns, Deed, Op};
 use super::zones::{Failure, NOBODY, Zones};
 
@@ -36,10 +36,13 @@ const ROUNDS: usize = 64;
 const NEAR: usize = 256;
 
 /// How the history is judged; none if this procedure cannot. Changes what operations do as it makes choices.
-pub(super) fn decide(columns: &mut Columns) -> Option<Found> {
+pub(super) fn decide(columns: &mut Columns, budget: Budget) -> Option<Found> {
     let mut choices: Vec<Choice> = Vec::new();
     let mut wrong: HashSet<(u32, u32)> = HashSet::new();
     for round in 0..ROUNDS {
+        if let Err(stop) = budget.has_time() {
+            return Some(Found::Stopped(Stopped::at_once(stop)));
+        }
         let zones = match Zones::new(columns) {
             Ok(zones) => zones,
             Err(Failure::Conflict(items)) if choices.is_empty() => return Some(Found::Conflict(items)),

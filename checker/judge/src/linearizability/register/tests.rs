@@ -446,13 +446,23 @@ fn refused_swaps_of_many_clients_are_placed() {
         let numbered: Vec<(usize, &Operation)> = history.operations().iter().enumerate().collect();
         let candidates = took_part(&numbered);
         let mut columns = Columns::new(&candidates, &INITIAL).unwrap();
-        let found = refused::decide(&mut columns).expect("zones decide it");
+        let found = refused::decide(&mut columns, budget()).expect("zones decide it");
         assert!(confirm(&candidates, &found), "seed {seed}");
         let reads = |op: &columns::Op| matches!(op.deed, columns::Deed::Read(_));
         let asked = candidates.iter().filter(|candidate| *candidate.call == Call::Read).count();
         tried_again += columns.ops.iter().filter(|op| reads(op)).count() - asked;
     }
     assert!(tried_again > 5, "{tried_again}");
+}
+
+#[test]
+fn whoever_has_no_time_places_nothing() {
+    let operations = draw(&Shape { swaps: 50, writes: 25, differ: true, ..SMALL }, &mut Rng::new(1));
+    let numbered: Vec<(usize, &Operation)> = operations.iter().enumerate().collect();
+    let candidates = took_part(&numbered);
+    let over = Budget { deadline: std::time::Instant::now(), ..budget() };
+    assert!(matches!(decide(&candidates, &INITIAL, over), Some(Found::Stopped(Stopped { stop: Stop::Timeout, .. }))));
+    assert!(!matches!(decide(&candidates, &INITIAL, budget()), Some(Found::Stopped(_))));
 }
 
 #[test]
